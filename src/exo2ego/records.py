@@ -1,0 +1,133 @@
+"""The nouns of the project: plain frozen records that every package may use. No torch, no files.
+
+Units: seconds are `_s`, measured from the start of the take (or of the video file) they belong to.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """One video of a take."""
+
+    cam_id: str
+    """Ego-Exo4D camera id, e.g. `aria01`, `cam03`."""
+    is_ego: bool
+    path: str
+    """Video file relative to the data set's root."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Take:
+    """One synchronized recording: one ego video and any number of exo videos."""
+
+    take_uid: str
+    take_name: str
+    duration_s: float
+    scenario: str
+    university: str
+    split: str
+    """`train`, `val` or `test`."""
+    ego: Stream | None
+    exos: tuple[Stream, ...]
+    best_exo: str | None
+    """Camera id of the best exo view of the take, when annotated."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Narration:
+    """One atomic description, as an annotator wrote it."""
+
+    take_uid: str
+    annotation_uid: str
+    annotator_id: str
+    index: int
+    """Position within the annotation's list, before sorting."""
+    text: str
+    timestamp_s: float
+    subject: str
+    """`C` for the camera wearer, other letters for others."""
+    ego_visible: bool
+    unsure: bool
+    rejected: bool
+    best_exo: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clip:
+    """One narration turned into an interval, seen from the ego and from every usable exo camera."""
+
+    clip_id: str
+    take_uid: str
+    take_name: str
+    scenario: str
+    split: str
+    text: str
+    timestamp_s: float
+    start_s: float
+    end_s: float
+    ego: Stream
+    exos: tuple[Stream, ...]
+    best_exo: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One question and its answer, as text."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VideoSpan:
+    """A stretch of a video file. `None` for both times means the whole file."""
+
+    path: str
+    start_s: float | None = None
+    end_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversation:
+    """Turns about one stretch of one video (LLaVA / VideoLLaMA2 form)."""
+
+    conversation_id: str
+    video: VideoSpan
+    turns: tuple[Turn, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prediction:
+    """What a model answered to one benchmark item; one line of `predictions.jsonl`."""
+
+    item_id: str
+    scores: tuple[float, ...] = ()
+    """One score per candidate (higher is better); empty for generated answers."""
+    text: str | None = None
+    """Generated text; None where the protocol scores candidates."""
+    error: str | None = None
+    """Why there is no answer (bad video, outage); such an item is unscored, never right or wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """One figure with its interval and with what could not be counted."""
+
+    name: str
+    """Metric with its protocol, e.g. `egomcq/inter accuracy (likelihood)`."""
+    value: float
+    low: float
+    high: float
+    """95 % bootstrap interval, same unit as `value`."""
+    n: int
+    unparsed: int
+    """Answers in which no option could be recognised: counted as wrong."""
+    unscored: int
+    """Items without an answer (bad video, outage): left out of `value`."""
+    chance: float | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
+    """What subset this is, e.g. {"facet": "colour", "told": "untold"}."""
