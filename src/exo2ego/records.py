@@ -101,6 +101,16 @@ class Conversation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OptionScore:
+    """How likely a model finds one text as the answer."""
+
+    logprob: float
+    """Sum of the log-probabilities of the answer's tokens (natural logarithm)."""
+    tokens: int
+    """How many tokens were summed, for length-normalised protocols."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
     """What a model answered to one benchmark item; one line of `predictions.jsonl`."""
 
