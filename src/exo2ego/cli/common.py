@@ -1,0 +1,98 @@
+"""What the verbs share: a parser that fails in one line, checks of values, the console."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from exo2ego.errors import InputError, MissingFileError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+
+class VerbParser(argparse.ArgumentParser):
+    """An argument parser whose complaint is one line, as every other error of the command is.
+
+    `example` is printed under `--help`: every verb shows at least one line to paste.
+    """
+
+    def __init__(self, *, prog: str, description: str, example: str) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            epilog=f"example:\n  {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        """Raises InputError instead of printing usage and leaving."""
+        raise InputError(f"{message} (see: {self.prog} --help)")
+
+
+def at_least(minimum: int) -> Callable[[str], int]:
+    """An argparse type: a whole number not below `minimum`."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
+        if value < minimum:
+            raise argparse.ArgumentTypeError(f"{value} is below {minimum}")
+        return value
+
+    return parse
+
+
+def seconds(text: str) -> float:
+    """An argparse type: a finite time in seconds, not negative."""
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
+    if not 0.0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time from 0 s on")
+    return value
+
+
+def existing_file(path: Path, what: str) -> Path:
+    """`path` if it is a file; MissingFileError otherwise. `what` names it for the reader, e.g. "video"."""
+    if path.is_dir():
+        raise MissingFileError(f"{what}: {path} is a folder, a file is needed")
+    if not path.is_file():
+        raise MissingFileError(f"{what}: no file {path}")
+    return path
+
+
+def console(*, stderr: bool = False) -> "Console":
+    """The terminal, as rich sees it: plain text without colours where it is no terminal."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, soft_wrap=True)
+
+
+def progress(terminal: "Console") -> "Progress":
+    """A progress display: station, bar, count, a free field `note` (loss, clips/s) and the time left."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    return Progress(
+        TextColumn("{task.description:<28}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+        console=terminal,
+        transient=False,
+    )
