@@ -1,0 +1,1 @@
+"""Inference: weights in, answers out."""

@@ -1,0 +1,141 @@
+"""Vision towers: video frames in, one row of patch features per frame out.
+
+Shapes: `B` batch, `T` frames, `P` patches per frame (h * w), `V` tower width.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+CONV_TOWER = "exo2ego_conv"
+"""`model_type` of the small convolutional tower; every other model_type is looked up in Transformers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """How the tokens of one video are laid out: frames, rows, columns."""
+
+    t: int
+    h: int
+    w: int
+
+    @property
+    def tokens(self) -> int:
+        """Number of tokens, t * h * w."""
+        return self.t * self.h * self.w
+
+
+class ChannelNorm(nn.Module):
+    """GroupNorm that computes in float32 and works for (B, C, ...) maps of any rank."""
+
+    def __init__(self, channels: int, groups: int = 8) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(groups, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """float[B, C, ...] -> the same shape and dtype."""
+        out: Tensor = self.norm(x.float()).to(x.dtype)
+        return out
+
+
+class ConvBlock(nn.Module):
+    """Residual block: 3x3 spatial convolution, then a 3-tap temporal one, so that motion is seen early."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.norm = ChannelNorm(channels)
+        self.space = nn.Conv3d(channels, channels, (1, 3, 3), padding=(0, 1, 1))
+        self.time = nn.Conv3d(channels, channels, (3, 1, 1), padding=(1, 0, 0))
+        self.act = nn.GELU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        """float[B, C, T, H, W] -> the same shape."""
+        out: Tensor = x + self.time(self.act(self.space(self.norm(x))))
+        return out
+
+
+class ConvVideoTower(nn.Module):
+    """Small convolutional tower of the `tiny` preset: stem and three halvings, patch size 8 pixels.
+
+    A plain small ViT stays at chance on this scale of data; see docs/design.md.
+    """
+
+    prefix_tokens = 0
+
+    def __init__(self, *, width: int, stem: int, image_size: int) -> None:
+        super().__init__()
+        self.width, self.image_size = width, image_size
+        self.stem = nn.Conv3d(3, stem, (1, 5, 5), stride=(1, 2, 2), padding=(0, 2, 2))
+        self.down1 = nn.Conv3d(stem, stem * 2, (3, 3, 3), stride=(1, 2, 2), padding=(1, 1, 1))
+        self.block1 = ConvBlock(stem * 2)
+        self.down2 = nn.Conv3d(stem * 2, width, (1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1))
+        self.block2 = ConvBlock(width)
+        self.block3 = ConvBlock(width)
+        self.norm = nn.LayerNorm(width)
+        self.act = nn.GELU()
+
+    def forward(self, video: Tensor) -> Tensor:
+        """float[B, T, 3, H, W], normalised -> float[B, T, P, V] with P = (H / 8) * (W / 8)."""
+        x = video.transpose(1, 2)  # (B, 3, T, H, W)
+        x = self.act(self.stem(x))
+        x = self.block1(self.act(self.down1(x)))
+        x = self.block3(self.block2(self.down2(x)))
+        out: Tensor = self.norm(x.flatten(3).permute(0, 2, 3, 1))  # (B, T, P, V)
+        return out
+
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of patches of one frame."""
+        return self.image_size // 8, self.image_size // 8
+
+
+class TransformersVisionTower(nn.Module):
+    """Any frame-wise vision model of Transformers (CLIP, SigLIP, DINOv3, ...): one hidden layer, prefix tokens dropped.
+
+    VideoLLaMA2 reads `hidden_states[-2]` without the class token and without the final norm (model.md 1.1).
+    """
+
+    def __init__(self, model: nn.Module, *, select_layer: int, prefix_tokens: int) -> None:
+        super().__init__()
+        self.model = model
+        self.select_layer, self.prefix_tokens = select_layer, prefix_tokens
+
+    def forward(self, video: Tensor) -> Tensor:
+        """float[B, T, 3, H, W] -> float[B, T, P, V]."""
+        batch, frames = video.shape[:2]
+        states = self.model(pixel_values=video.flatten(0, 1), output_hidden_states=True).hidden_states
+        patches: Tensor = states[self.select_layer][:, self.prefix_tokens :]
+        return patches.unflatten(0, (batch, frames))
+
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of patches of one frame."""
+        config: Any = self.model.config
+        side = int(config.image_size) // int(config.patch_size)
+        return side, side
+
+
+VisionTower = ConvVideoTower | TransformersVisionTower
+
+
+def build_vision_tower(config: Any, *, select_layer: int) -> VisionTower:
+    """Tower from a Hugging Face vision config (or one of model_type `exo2ego_conv`)."""
+    if config.model_type == CONV_TOWER:
+        return ConvVideoTower(width=config.hidden_size, stem=config.stem_width, image_size=config.image_size)
+    from transformers import AutoModel
+
+    model = AutoModel.from_config(config)
+    return TransformersVisionTower(model, select_layer=select_layer, prefix_tokens=prefix_tokens(config))
+
+
+def prefix_tokens(config: Any) -> int:
+    """Tokens before the first patch: class token (CLIP, DINOv3) and register tokens (DINOv3); none in SigLIP."""
+    has_class_token = "siglip" not in config.model_type
+    return int(has_class_token) + int(getattr(config, "num_register_tokens", 0))
+
+
+def normalise_frames(frames: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+    """uint8[B, T, H, W, 3] -> float32[B, T, 3, H, W], (x / 255 - mean) / std per channel."""
+    x = frames.float().div_(255.0)
+    scale = torch.tensor(std, device=frames.device)
+    return ((x - torch.tensor(mean, device=frames.device)) / scale).permute(0, 1, 4, 2, 3)

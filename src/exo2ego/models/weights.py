@@ -1,0 +1,126 @@
+"""Weights on disk: the shipped start, exported Hugging Face folders, and the roles between two stages. Safetensors only."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_model, save_model
+from transformers import AutoConfig
+
+from exo2ego.errors import CheckpointError, ChecksumError, MissingFileError
+from exo2ego.models.configuration import Exo2EgoConfig
+from exo2ego.models.modeling import Exo2EgoForConditionalGeneration, register
+from exo2ego.models.processing import Exo2EgoProcessor, register_processor
+from exo2ego.models.roles import MappingSpec, Roles
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+START = ASSETS / "start"
+"""The shipped third-person start (see assets/README.md for how it was trained)."""
+ROLES = "roles.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model and the processor that goes with it."""
+
+    model: Exo2EgoForConditionalGeneration
+    processor: Exo2EgoProcessor
+
+
+def check_assets(folder: Path = ASSETS) -> None:
+    """Compare every shipped file with `manifest.json`; ChecksumError names the first that differs."""
+    manifest = folder / "manifest.json"
+    if not manifest.is_file():
+        raise MissingFileError(f"{manifest} is missing: the shipped weights are not installed; reinstall exo2ego")
+    for name, digest in json.loads(manifest.read_text()).items():
+        path = folder / name
+        if not path.is_file():
+            raise MissingFileError(f"{path} is missing; reinstall exo2ego")
+        if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+            raise ChecksumError(f"{path} differs from its checksum; reinstall exo2ego")
+
+
+def load_model_folder(folder: Path) -> LoadedModel:
+    """An exported model (config.json, model.safetensors, processor) in float32 and evaluation mode."""
+    register()
+    register_processor()
+    folder = Path(folder)
+    if not (folder / "config.json").is_file():
+        raise MissingFileError(f"{folder} holds no model (config.json is missing); give a folder written by `exo2ego train`")
+    if folder.resolve().is_relative_to(ASSETS):
+        check_assets()
+    try:
+        model = Exo2EgoForConditionalGeneration.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise CheckpointError(f"{folder} cannot be loaded: {str(error).splitlines()[0]}") from error
+    processor = Exo2EgoProcessor.from_pretrained(folder)
+    return LoadedModel(model.eval(), processor)
+
+
+def load_roles(folder: Path, mapping: MappingSpec) -> tuple[Roles, Exo2EgoProcessor]:
+    """Roles from a stage's `final` folder, or from an exported model (both encoders start as its encoder)."""
+    folder = Path(folder)
+    if not (folder / ROLES).is_file():
+        loaded = load_model_folder(folder)
+        return Roles(loaded.model, mapping), loaded.processor
+    register()
+    register_processor()
+    config = AutoConfig.from_pretrained(folder)
+    stored = MappingSpec(**json.loads((folder / "mapping.json").read_text()))
+    if stored != mapping:
+        raise CheckpointError(f"{folder} was trained with {stored}, this recipe has {mapping}; use the recipe it was trained with")
+    roles = Roles(Exo2EgoForConditionalGeneration(config), mapping)
+    try:
+        load_model(roles, folder / ROLES, strict=True)
+    except (RuntimeError, SafetensorError) as error:
+        raise CheckpointError(f"{folder} does not fit its config: {str(error).splitlines()[0]}") from error
+    return roles, Exo2EgoProcessor.from_pretrained(folder)
+
+
+def save_roles(folder: Path, roles: Roles, processor: Exo2EgoProcessor, mapping: MappingSpec) -> None:
+    """All roles after a stage, so that the next one can start from this folder alone."""
+    view_config(roles.config, "none", mapping).save_pretrained(folder)
+    processor.save_pretrained(folder)
+    save_model(roles, str(folder / ROLES))
+    fields: dict[str, Any] = {name: getattr(mapping, name) for name in MappingSpec.__slots__}
+    (folder / "mapping.json").write_text(json.dumps(fields, sort_keys=True))
+
+
+def view_config(config: Exo2EgoConfig, kind: str, mapping: MappingSpec) -> Exo2EgoConfig:
+    """The same model with another mapping (`none` for a one-view model)."""
+    values = config.to_dict() | {
+        "mapping": kind,
+        "mapping_width": mapping.width,
+        "mapping_blocks": mapping.blocks,
+        "mapping_residual": mapping.residual,
+    }
+    values.pop("model_type", None)
+    return Exo2EgoConfig(**values)
+
+
+def export(folder: Path, roles: Roles, processor: Exo2EgoProcessor, mapping: MappingSpec, *, student: bool) -> None:
+    """Write a Hugging Face model: the student (ego encoder, ego_to_exo, LLM) or the exo encoder with the LLM."""
+    config = view_config(roles.config, mapping.kind if student else "none", mapping)
+    model = Exo2EgoForConditionalGeneration(config)
+    encoder = roles.ego if student else roles.exo
+    model.model.vision_tower.load_state_dict(encoder.tower.state_dict())
+    model.model.multi_modal_projector.load_state_dict(encoder.connector.state_dict())
+    if model.model.ego_to_exo is not None:
+        model.model.ego_to_exo.load_state_dict(roles.ego_to_exo.state_dict())
+    model.model.language_model.load_state_dict(roles.language.model.state_dict())
+    model.lm_head.load_state_dict(roles.language.lm_head.state_dict())
+    model.save_pretrained(folder)
+    tokens = model.model.token_grid().tokens * (2 if student else 1)
+    with_video_tokens(processor, tokens).save_pretrained(folder)
+
+
+def with_video_tokens(processor: Exo2EgoProcessor, tokens: int) -> Exo2EgoProcessor:
+    """The same processor for a model that takes `tokens` visual tokens."""
+    names = ("num_frames", "image_size", "image_mean", "image_std")
+    texts = ("before_video", "before_question", "after_question", "before_answer")
+    values = {name: getattr(processor, name) for name in (*names, *texts)}
+    return Exo2EgoProcessor(processor.tokenizer, video_tokens=tokens, **values)

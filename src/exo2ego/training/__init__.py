@@ -1,0 +1,1 @@
+"""Training: losses and tokens in, weights out."""

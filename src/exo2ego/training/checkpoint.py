@@ -1,0 +1,145 @@
+"""Checkpoints: safetensors and JSON, written aside and renamed. No pickle anywhere.
+
+A step checkpoint holds what trains and the optimiser's moments; what is frozen comes from the stage's start, whose
+fingerprint is compared. Random numbers need no state: data and dropout are functions of (seed, step).
+"""
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from exo2ego.errors import CheckpointError, OutputError
+
+WEIGHTS, OPTIMIZER, STATE = "trainable.safetensors", "optimizer.safetensors", "state.json"
+
+
+def fingerprint(values: Any) -> str:
+    """Short hash of plain JSON values, independent of key order."""
+    text = json.dumps(values, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def weights_fingerprint(model: nn.Module) -> str:
+    """Hash of all parameters and buffers (names, shapes, bytes)."""
+    digest = hashlib.sha256()
+    for name, value in sorted(model.state_dict().items()):
+        digest.update(f"{name}{tuple(value.shape)}{value.dtype}".encode())
+        digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes() if value.ndim else str(value.item()).encode())
+    return digest.hexdigest()[:16]
+
+
+def write_folder(target: Path, fill: Any) -> None:
+    """Let `fill(folder)` write into a folder beside `target`, then put it in the place of `target`.
+
+    Raises OutputError when the disk is full or read-only; `target` is then as it was.
+    """
+    aside = target.with_name(f".{target.name}.partial-{os.getpid()}")
+    try:
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir(parents=True)
+        fill(aside)
+        if target.exists():
+            shutil.rmtree(target)
+        os.replace(aside, target)
+    except OSError as error:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise OutputError(f"cannot write {target}: {error.strerror or error}; free some space or choose another place") from error
+
+
+def write_json(path: Path, values: Any) -> None:
+    """JSON written aside and renamed."""
+    aside = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    try:
+        aside.write_text(json.dumps(values, indent=1, sort_keys=True))
+        os.replace(aside, path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror or error}; free some space or choose another place") from error
+
+
+def trainable_state(model: nn.Module) -> dict[str, Tensor]:
+    """Parameters that train, by name."""
+    return {name: p.detach().contiguous() for name, p in model.named_parameters() if p.requires_grad}
+
+
+def save_step(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Write one step checkpoint; `state` is plain JSON and must hold `step` (steps done) and `settings`."""
+
+    def fill(aside: Path) -> None:
+        save_file(trainable_state(model), aside / WEIGHTS)
+        save_file(optimizer_tensors(optimizer), aside / OPTIMIZER)
+        write_json(aside / STATE, state)
+
+    write_folder(folder, fill)
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Moments as flat names `<parameter number>.<moment>`."""
+    return {
+        f"{index}.{name}": value.detach().contiguous()
+        for index, moments in optimizer.state_dict()["state"].items()
+        for name, value in moments.items()
+    }
+
+
+def load_step(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, settings: str) -> dict[str, Any]:
+    """Read a step checkpoint back into model and optimiser; returns its state.
+
+    Raises CheckpointError when it is incomplete or was written under other settings.
+    """
+    state = read_state(folder)
+    if state["settings"] != settings:
+        raise CheckpointError(
+            f"{folder} belongs to another run (settings {state['settings']}, this run {settings}); "
+            "choose another --out or delete it"
+        )
+    load_exactly(model, load_file(folder / WEIGHTS), folder)
+    tensors = load_file(folder / OPTIMIZER)
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        index, moment = name.split(".", 1)
+        moments.setdefault(int(index), {})[moment] = value
+    optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
+    return state
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """The JSON part of a checkpoint; CheckpointError when a part is missing."""
+    missing = [name for name in (WEIGHTS, OPTIMIZER, STATE) if not (folder / name).is_file()]
+    if missing:
+        raise CheckpointError(f"{folder} is not a checkpoint: {', '.join(missing)} missing")
+    state: dict[str, Any] = json.loads((folder / STATE).read_text())
+    return state
+
+
+def load_exactly(model: nn.Module, tensors: dict[str, Tensor], source: Path) -> None:
+    """Copy the tensors into the parameters that train; names and shapes must be exactly those."""
+    wanted = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    if set(wanted) != set(tensors):
+        odd = sorted(set(wanted) ^ set(tensors))
+        raise CheckpointError(f"{source} does not fit the recipe: {len(odd)} parameters differ, the first is {odd[0]}")
+    with torch.no_grad():
+        for name, parameter in wanted.items():
+            if parameter.shape != tensors[name].shape:
+                raise CheckpointError(
+                    f"{source}: {name} is {tuple(tensors[name].shape)}, the recipe has {tuple(parameter.shape)}"
+                )
+            parameter.copy_(tensors[name])
+
+
+def newest_step(folder: Path) -> Path | None:
+    """The checkpoint of the highest step in a stage's `checkpoints` folder."""
+    found = sorted(folder.glob("step-*")) if folder.is_dir() else []
+    return found[-1] if found else None
+
+
+def keep_newest(folder: Path, count: int) -> None:
+    """Delete all but the `count` newest step checkpoints."""
+    for old in sorted(folder.glob("step-*"))[:-count]:
+        shutil.rmtree(old)

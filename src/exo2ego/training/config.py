@@ -1,0 +1,113 @@
+"""What a training run is made of: typed, frozen, refused if impossible. Saved as JSON beside the weights.
+
+Where the paper is silent (loss weights, temperature, KL axis, mapping width, what of the encoder trains), the field says so.
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+from exo2ego.models.language import LoraSpec
+from exo2ego.models.roles import MappingSpec
+
+KLAxis = Literal["channel", "position", "pooled"]
+AnswerReads = Literal["mapped", "concat"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Optim:
+    """Optimiser and schedule of one stage."""
+
+    steps: int
+    """Optimiser steps. The paper gives epochs; a recipe for a data set of known size turns them into steps."""
+    batch_size: int
+    lr: float
+    warmup: float = 0.03
+    """Share of the steps with a linearly rising rate; cosine to zero after."""
+    weight_decay: float = 0.0
+    clip_norm: float = 1.0
+    betas: tuple[float, float] = (0.9, 0.999)
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.batch_size < 1:
+            raise ValueError(f"steps and batch_size must be at least 1, not {self.steps} and {self.batch_size}")
+        if self.lr <= 0 or not 0 <= self.warmup < 1 or self.clip_norm <= 0:
+            raise ValueError(f"impossible optimiser: lr {self.lr}, warmup {self.warmup}, clip_norm {self.clip_norm}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objectives:
+    """Weights and forms of the losses. All weights but VTG's are unpublished."""
+
+    vtg: float = 1.0
+    """LM loss on the answer given the video tokens (paper: VTG)."""
+    kl: float = 0.0
+    """KL(y || ego_to_exo(x)) over features (paper stage 2; its axis and temperature are unpublished)."""
+    kl_axis: KLAxis = "channel"
+    """Softmax over channels per token, over positions per channel, or over channels of the mean token."""
+    kl_temperature: float = 1.0
+    cycle_forward: float = 0.0
+    """|exo_to_ego(ego_to_exo(x)) - x|_1 (paper: CCL, first term)."""
+    cycle_backward: float = 0.0
+    """|ego_to_exo(exo_to_ego(y)) - y|_1 (paper: CCL, second term)."""
+    cycle_stop_gradient: bool = False
+    """Do not let the cycle loss pull x towards what is easy to map back (x trains; y is frozen anyway)."""
+    contrastive: float = 0.0
+    """Cross-view InfoNCE between mean tokens of ego_to_exo(x) and y; not in the paper's losses."""
+    contrastive_temperature: float = 0.07
+    answer_kl: float = 0.0
+    """KL between what the frozen LLM answers from y and from the student's tokens; not in the paper."""
+    answer_kl_temperature: float = 1.0
+    answer_reads: AnswerReads = "mapped"
+    """The student's side of `answer_kl`: ego_to_exo(x) alone, or concat(x, ego_to_exo(x)) as at inference."""
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if isinstance(value, float) and (value < 0 or (name.endswith("temperature") and value == 0)):
+                raise ValueError(f"objective {name} must not be {value}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageConfig:
+    """How one stage is run in one recipe."""
+
+    optim: Optim
+    trains: tuple[str, ...]
+    """Patterns of parameter names that train; everything else is frozen."""
+    objectives: Objectives = field(default_factory=Objectives)
+    lora: LoraSpec | None = None
+    segments: int = 1
+    """Conversations a sample, each read on its own behind the same video."""
+    probes: int = 0
+    """Questions without answers a sample, for `answer_kl`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """A complete statement of a training run."""
+
+    name: str
+    mapping: MappingSpec
+    stages: dict[str, StageConfig]
+    num_frames: int
+    size_px: int
+    narration_question: str = "What does the camera-wearer do?"
+    """Asked of a clip whose narration is the answer; the paper does not print its prompt."""
+    probe_questions: tuple[str, ...] = ()
+    """Questions whose answers are distilled from the exo view. Texts only: no answer is ever read."""
+    jitter_px: int = 0
+    """Frames of a clip are shifted together by up to this much, brightness by up to 20 %."""
+    precision: Literal["bf16", "fp32"] = "bf16"
+    checkpoint_every: int = 100
+    divergence_factor: float = 4.0
+    """Stop when the mean loss of the last 20 steps exceeds this many times the first 20's."""
+
+    def __post_init__(self) -> None:
+        for name, stage in self.stages.items():
+            if stage.probes and not self.probe_questions:
+                raise ValueError(f"recipe {self.name}: stage {name} asks {stage.probes} probes but there are no probe_questions")
+            if stage.objectives.answer_kl and not stage.probes:
+                raise ValueError(f"recipe {self.name}: stage {name} has answer_kl but no probes to read")
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, as saved beside the weights."""
+        return asdict(self)

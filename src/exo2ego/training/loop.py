@@ -1,0 +1,199 @@
+"""The one training loop: step, clip, log, save, resume. What a stage is, it does not know."""
+
+import json
+import math
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from exo2ego.data.batch import Batch
+from exo2ego.errors import DivergedError
+from exo2ego.models.roles import Roles, train_mode
+from exo2ego.training.checkpoint import keep_newest, load_step, newest_step, save_step
+from exo2ego.training.config import Objectives, Optim
+from exo2ego.training.optim import build_optimizer, learning_rate, set_learning_rate
+from exo2ego.training.stages.stage import Losses
+from exo2ego.training.stream import Stream
+
+WINDOW = 20
+"""Steps over which the loss is averaged to judge divergence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepReport:
+    """What one step did, for logs and progress bars."""
+
+    stage: str
+    step: int
+    """Steps done, from 1."""
+    steps: int
+    loss: float
+    losses: dict[str, float]
+    grad_norm: float
+    lr: float
+    clips_per_s: float
+    eta_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopSpec:
+    """What the loop needs to know."""
+
+    stage: str
+    out: Path
+    optim: Optim
+    objectives: Objectives
+    precision: str
+    checkpoint_every: int
+    divergence_factor: float
+    seed: int
+    settings: str
+    """Fingerprint of everything that decides the numbers; a checkpoint of other settings is refused."""
+
+
+LossFunction = Callable[[Roles, Batch, Objectives], Losses]
+
+
+def run_loop(roles: Roles, stream: Stream, losses: LossFunction, spec: LoopSpec, report: Callable[[StepReport], None]) -> None:
+    """Train in place from the newest checkpoint (or from the start) to the last step.
+
+    Raises DivergedError with the step, the batch's ids and the last good checkpoint.
+    """
+    optimizer = build_optimizer(roles, spec.optim)
+    checkpoints = spec.out / "checkpoints"
+    done = resume(roles, optimizer, checkpoints, spec)
+    recent = deque(read_losses(spec.out / "log.jsonl", done), maxlen=None)
+    train_mode(roles)
+    with log_file(spec.out, done) as log, tensorboard(spec.out, done) as board:
+        started, first = time.perf_counter(), done
+        while done < spec.optim.steps:
+            batch = stream.batch(done)
+            values, norm = train_step(roles, optimizer, losses, batch, spec, done)
+            total = values.pop("total")
+            recent.append(total)
+            check_divergence(recent, norm, batch, done, spec, checkpoints)
+            done += 1
+            pace = (time.perf_counter() - started) / (done - first)
+            row = StepReport(
+                stage=spec.stage,
+                step=done,
+                steps=spec.optim.steps,
+                loss=total,
+                losses=values,
+                grad_norm=norm,
+                lr=learning_rate(done - 1, spec.optim),
+                clips_per_s=spec.optim.batch_size / pace,
+                eta_s=pace * (spec.optim.steps - done),
+            )
+            log(row)
+            board(row)
+            report(row)
+            if done % spec.checkpoint_every == 0 and done < spec.optim.steps:
+                save_step(checkpoints / f"step-{done:07d}", roles, optimizer, {"step": done, "settings": spec.settings})
+                keep_newest(checkpoints, 2)
+
+
+def resume(roles: Roles, optimizer: torch.optim.Optimizer, checkpoints: Path, spec: LoopSpec) -> int:
+    """Load the newest checkpoint when there is one; returns the steps done."""
+    newest = newest_step(checkpoints)
+    if newest is None:
+        return 0
+    return int(load_step(newest, roles, optimizer, spec.settings)["step"])
+
+
+def train_step(
+    roles: Roles, optimizer: torch.optim.Optimizer, losses: LossFunction, batch: Batch, spec: LoopSpec, step: int
+) -> tuple[dict[str, float], float]:
+    """One optimiser step; returns the losses (unweighted, and `total`) and the gradient norm before clipping."""
+    # dropout must not depend on what ran before, or a resumed run would differ
+    torch.manual_seed(spec.seed * 1_000_003 + step)
+    device = next(roles.parameters()).device
+    set_learning_rate(optimizer, learning_rate(step, spec.optim))
+    with torch.autocast(device.type, torch.bfloat16, enabled=spec.precision == "bf16"):
+        parts = losses(roles, batch.to(device), spec.objectives)
+    total = weighted_sum(parts, spec.objectives)
+    optimizer.zero_grad(set_to_none=True)
+    total.backward()  # type: ignore[no-untyped-call]
+    trainable = [p for p in roles.parameters() if p.requires_grad]
+    norm = float(torch.nn.utils.clip_grad_norm_(trainable, spec.optim.clip_norm))
+    if math.isfinite(norm):
+        optimizer.step()
+    return {name: float(value.detach()) for name, value in parts.items()} | {"total": float(total.detach())}, norm
+
+
+def weighted_sum(parts: Losses, objectives: Objectives) -> Tensor:
+    """Sum of the losses times their weights in the recipe."""
+    return torch.stack([value.float() * getattr(objectives, name) for name, value in parts.items()]).sum()
+
+
+def check_divergence(
+    recent: deque[float], norm: float, batch: Batch, step: int, spec: LoopSpec, checkpoints: Path
+) -> None:
+    """Raises DivergedError for a loss or gradient that is not finite, or a mean loss far above the beginning's."""
+    values = list(recent)
+    reason = ""
+    if not math.isfinite(values[-1]) or not math.isfinite(norm):
+        reason = f"the loss is {values[-1]}, the gradient norm {norm}"
+    elif len(values) >= 2 * WINDOW:
+        start, now = sum(values[:WINDOW]) / WINDOW, sum(values[-WINDOW:]) / WINDOW
+        if now > spec.divergence_factor * start:
+            reason = f"the loss rose from {start:.3g} to {now:.3g}"
+    if reason:
+        good = newest_step(checkpoints)
+        raise DivergedError(
+            f"stage {spec.stage} diverged at step {step + 1}: {reason}; batch {', '.join(batch.ids)}; "
+            f"last good checkpoint: {good or 'none, the start'}; lower the learning rate or look at these samples"
+        )
+
+
+def read_losses(path: Path, steps: int) -> list[float]:
+    """Total losses of the first `steps` logged steps."""
+    if not path.is_file():
+        return []
+    rows = [json.loads(line) for line in path.read_text().splitlines()[:steps]]
+    return [float(row["loss"]) for row in rows]
+
+
+@contextmanager
+def log_file(out: Path, done: int) -> Iterator[Callable[[StepReport], None]]:
+    """`log.jsonl`, one line a step; lines after the resumed step are dropped, they will be written again."""
+    path = out / "log.jsonl"
+    kept = path.read_text().splitlines(keepends=True)[:done] if path.is_file() else []
+    aside = path.with_name(".log.jsonl.partial")
+    aside.write_text("".join(kept))
+    os.replace(aside, path)
+    with path.open("a", buffering=1) as file:
+
+        def write(row: StepReport) -> None:
+            values: dict[str, Any] = asdict(row)
+            for wall_clock in ("eta_s", "steps", "stage"):
+                values.pop(wall_clock)
+            file.write(json.dumps(values, sort_keys=True) + "\n")
+
+        yield write
+
+
+@contextmanager
+def tensorboard(out: Path, done: int) -> Iterator[Callable[[StepReport], None]]:
+    """TensorBoard scalars beside the JSONL log."""
+    from torch.utils.tensorboard import SummaryWriter
+
+    writer = SummaryWriter(out / "tensorboard", purge_step=done + 1)  # type: ignore[no-untyped-call]
+
+    def write(row: StepReport) -> None:
+        scalars = {"loss": row.loss, "grad_norm": row.grad_norm, "lr": row.lr, "clips_per_s": row.clips_per_s}
+        for name, value in (scalars | {f"losses/{k}": v for k, v in row.losses.items()}).items():
+            writer.add_scalar(name, value, row.step)  # type: ignore[no-untyped-call]
+
+    try:
+        yield write
+    finally:
+        writer.close()  # type: ignore[no-untyped-call]

@@ -1,0 +1,19 @@
+"""Recipes: Python functions that return a complete, typed statement of a run."""
+
+from collections.abc import Callable
+
+from exo2ego.training.config import Recipe
+from exo2ego.training.recipes import ablations
+from exo2ego.training.recipes.paper import paper
+from exo2ego.training.recipes.tiny import tiny
+
+RECIPES: dict[str, Callable[[], Recipe]] = {
+    "tiny": tiny,
+    "paper": paper,
+    "tiny-no-lora": ablations.no_lora,
+    "tiny-forward-cycle-only": ablations.forward_cycle_only,
+    "tiny-no-exo-to-ego": ablations.no_exo_to_ego,
+    "tiny-no-kl": ablations.no_kl,
+    "tiny-fc-mapping": ablations.fc_mapping,
+    "tiny-paper-losses": ablations.paper_losses,
+}

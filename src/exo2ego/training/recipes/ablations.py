@@ -1,0 +1,62 @@
+"""The paper's ablations on the `tiny` recipe, each named as the paper names it and each a small difference."""
+
+from dataclasses import replace
+
+from exo2ego.models.roles import MappingSpec
+from exo2ego.training.config import Recipe, StageConfig
+from exo2ego.training.recipes.tiny import tiny
+
+
+def change_stage(recipe: Recipe, name: str, stage: str, config: StageConfig) -> Recipe:
+    """The recipe under another name with one stage replaced."""
+    return replace(recipe, name=name, stages=recipe.stages | {stage: config})
+
+
+def change_guidance(name: str, **objectives: float | str) -> Recipe:
+    """`tiny` with other stage 2 losses."""
+    recipe = tiny()
+    stage = recipe.stages["guidance"]
+    changed = replace(stage.objectives, **objectives)  # type: ignore[arg-type]
+    return change_stage(recipe, name, "guidance", replace(stage, objectives=changed))
+
+
+def no_lora() -> Recipe:
+    """"w/o LoRA": the LLM stays frozen in stage 3."""
+    recipe = tiny()
+    stage = replace(recipe.stages["practice"], lora=None, trains=("ego.*", "ego_to_exo.*"))
+    return change_stage(recipe, "tiny-no-lora", "practice", stage)
+
+
+def forward_cycle_only() -> Recipe:
+    """"forward cycle only": no |ego_to_exo(exo_to_ego(y)) - y|."""
+    return change_guidance("tiny-forward-cycle-only", cycle_backward=0.0)
+
+
+def no_exo_to_ego() -> Recipe:
+    """"w/o G & CCL": no exo_to_ego and no cycle at all."""
+    recipe = change_guidance("tiny-no-exo-to-ego", cycle_forward=0.0, cycle_backward=0.0)
+    stage = replace(recipe.stages["guidance"], trains=("ego.*", "ego_to_exo.*"))
+    return change_stage(recipe, "tiny-no-exo-to-ego", "guidance", stage)
+
+
+def no_kl() -> Recipe:
+    """"w/o KL": neither feature nor answer KL; only VTG and the cycle tie the views."""
+    return change_guidance("tiny-no-kl", kl=0.0, answer_kl=0.0)
+
+
+def fc_mapping() -> Recipe:
+    """"FC mapping": two linear layers in place of nine residual blocks."""
+    return replace(tiny(), name="tiny-fc-mapping", mapping=MappingSpec(kind="mlp", residual=True))
+
+
+def paper_losses() -> Recipe:
+    """Stage 2 with the paper's losses only: VTG, feature KL over channels per token, both cycles, all weights 1."""
+    return change_guidance(
+        "tiny-paper-losses",
+        kl=1.0,
+        kl_axis="channel",
+        cycle_forward=1.0,
+        cycle_backward=1.0,
+        answer_kl=0.0,
+        contrastive=0.0,
+    )

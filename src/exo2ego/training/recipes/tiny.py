@@ -1,0 +1,54 @@
+"""`tiny`: the whole method at a size that trains on two CPU cores, for the simulated world.
+
+    exo2ego demo                 runs teacher, guidance and practice with it
+    exo2ego train --recipe tiny --stage initial --data INSTRUCT_SHARDS --out RUN      how the shipped start was made
+
+It takes what measures best there (docs/results.md), not what the paper prints; `tiny-paper-losses` keeps the paper's losses.
+"""
+
+from exo2ego.models.language import LoraSpec
+from exo2ego.models.roles import MappingSpec
+from exo2ego.sim.questions import UNTOLD_QUESTIONS
+from exo2ego.training.config import Objectives, Optim, Recipe, StageConfig
+from exo2ego.training.stages import STAGES
+
+TEACHER_STEPS = 100
+GUIDANCE_STEPS = 400
+
+
+def tiny() -> Recipe:
+    """All stages and both baselines; teacher + guidance take as many steps as each baseline."""
+    baseline = Optim(steps=TEACHER_STEPS + GUIDANCE_STEPS, batch_size=16, lr=1e-3)
+    guidance = Objectives(vtg=1.0, answer_kl=1.0, answer_reads="concat", kl=0.1, kl_axis="pooled", cycle_forward=0.1, cycle_backward=0.1)
+    return Recipe(
+        name="tiny",
+        num_frames=8,
+        size_px=64,
+        jitter_px=3,
+        mapping=MappingSpec(kind="resnet", width=64, blocks=9, residual=True),
+        probe_questions=UNTOLD_QUESTIONS,
+        stages={
+            "initial": StageConfig(
+                optim=Optim(steps=4000, batch_size=16, lr=2e-3, warmup=0.05, weight_decay=0.02),
+                trains=STAGES["initial"].trains,
+                segments=6,
+            ),
+            "teacher": StageConfig(
+                optim=Optim(steps=TEACHER_STEPS, batch_size=16, lr=2e-4), trains=STAGES["teacher"].trains
+            ),
+            "guidance": StageConfig(
+                optim=Optim(steps=GUIDANCE_STEPS, batch_size=16, lr=1e-3),
+                trains=STAGES["guidance"].trains,
+                objectives=guidance,
+                probes=4,
+            ),
+            "practice": StageConfig(
+                optim=Optim(steps=100, batch_size=16, lr=2e-4),
+                trains=STAGES["practice"].trains,
+                lora=LoraSpec(rank=8, alpha=16, dropout=0.1),
+                segments=3,
+            ),
+            "ego_only": StageConfig(optim=baseline, trains=STAGES["ego_only"].trains),
+            "mixed": StageConfig(optim=baseline, trains=STAGES["mixed"].trains),
+        },
+    )
