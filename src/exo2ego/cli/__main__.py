@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         complain("stopped; run the same command again to go on")
         return _EXIT_STOPPED
     except BrokenPipeError:
-        # `exo2ego ... | head`: nobody reads on. Without this, Python complains once more when it flushes stdout at exit.
+        # `exo2ego ... | head`: nobody reads on. Python would complain once more when it flushes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _EXIT_PIPE
     except OSError as error:

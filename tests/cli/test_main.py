@@ -1,0 +1,112 @@
+"""The command itself: verbs, exit codes, one readable line for every error meant for users."""
+
+import errno
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+from exo2ego import __version__
+from exo2ego.cli import __main__ as command
+from exo2ego.errors import FormatError
+
+
+@pytest.fixture
+def verb(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """A verb `probe` whose `main` a test may replace."""
+    module = ModuleType("exo2ego_probe_verb")
+    module.main = lambda argv: None  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(command.VERBS, "probe", (module.__name__, "for this test"))
+    return module
+
+
+def raising(error: BaseException):
+    def main(argv: list[str]) -> int:
+        raise error
+
+    return main
+
+
+def test_help_names_every_verb_and_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["--help"]) == 0
+    out = capsys.readouterr().out
+    assert all(f"\n  {verb} " in out for verb in command.VERBS)
+    assert "example:" in out
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"exo2ego {__version__}\n"
+
+
+def test_no_verb_shows_help_and_fails(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main([]) == 2
+    assert "usage" in capsys.readouterr().out
+
+
+def test_an_unknown_verb_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["bnech", "run"]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "did you mean 'bench'" in err
+    assert "sim, data" in err
+
+
+def test_a_verb_gets_the_rest_and_its_none_is_success(verb: ModuleType) -> None:
+    seen: list[list[str]] = []
+    verb.main = seen.append  # type: ignore[attr-defined]
+    assert command.main(["probe", "--x", "1"]) == 0
+    assert seen == [["--x", "1"]]
+
+
+def test_the_exit_code_of_a_verb_is_handed_on(verb: ModuleType) -> None:
+    verb.main = lambda argv: 1  # type: ignore[attr-defined]
+    assert command.main(["probe"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (FormatError("takes.json:\n row 3"), 2, "exo2ego: takes.json: row 3\n"),
+        (KeyboardInterrupt(), 130, "exo2ego: stopped; run the same command again to go on\n"),
+        (OSError(errno.ENOSPC, "No space left on device", "out/x"), 2, "exo2ego: out/x: No space left on device; "),
+        (OSError(errno.EROFS, "Read-only file system", "out/x"), 2, "exo2ego: out/x: Read-only file system; "),
+        (PermissionError(errno.EACCES, "Permission denied", "out/x"), 2, "exo2ego: out/x: Permission denied; "),
+    ],
+)
+def test_an_error_is_one_line(
+    verb: ModuleType, capsys: pytest.CaptureFixture[str], error: BaseException, code: int, line: str
+) -> None:
+    verb.main = raising(error)  # type: ignore[attr-defined]
+    assert command.main(["probe"]) == code
+    err = capsys.readouterr().err
+    assert err.startswith(line)
+    assert err.count("\n") == 1
+
+
+def test_a_bug_is_not_hidden(verb: ModuleType) -> None:
+    verb.main = raising(ZeroDivisionError())  # type: ignore[attr-defined]
+    with pytest.raises(ZeroDivisionError):
+        command.main(["probe"])
+
+
+def test_a_reader_that_leaves_early_is_no_error() -> None:
+    code = "import sys; from exo2ego.cli.__main__ import main; sys.exit(main(['--help']))"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait() == 141
+
+
+def test_a_full_disk_under_stdout_is_one_line() -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "exo2ego.cli", "--help"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.stderr.startswith("exo2ego: disk: No space left")
+    assert done.returncode == 2
