@@ -1,0 +1,68 @@
+"""Models that know nothing, or see nothing: what any score has to be compared with."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from exo2ego.records import OptionScore, VideoSpan
+
+if TYPE_CHECKING:
+    from exo2ego.bench.model import AnswerModel
+
+_LISTED_LETTER = re.compile(r"^\(([A-Z])\)", re.MULTILINE)
+
+
+class RandomModel:
+    """Answers by lot; the draw depends on the seed and on what is asked, never on the order of asking."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+
+    @property
+    def name(self) -> str:
+        """`random`, whatever the seed."""
+        return "random"
+
+    def _generator(self, video: VideoSpan | None, *texts: str) -> np.random.Generator:
+        # The folder is left out: the same item draws the same lot wherever the data lie.
+        where = ("none",) if video is None else (PurePath(video.path).name, str(video.start_s), str(video.end_s))
+        key = "\x1f".join((str(self._seed), *where, *texts))
+        return np.random.default_rng(int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big"))
+
+    def generate(self, video: VideoSpan, question: str, max_new_tokens: int = 32) -> str:
+        """One of the letters listed as `(A) ...` in the question (A to E where none is listed)."""
+        letters = _LISTED_LETTER.findall(question) or list("ABCDE")
+        return str(self._generator(video, question).choice(letters))
+
+    def option_logprobs(self, video: VideoSpan | None, question: str, options: Sequence[str]) -> list[OptionScore]:
+        """Uniform draws in (-1, 0), one for each option."""
+        draws = self._generator(video, question, *options).random(len(options)) - 1.0
+        return [OptionScore(logprob=float(draw), tokens=1) for draw in draws]
+
+
+class BlindModel:
+    """Another model that never gets to see the video: what the texts alone give away."""
+
+    def __init__(self, model: "AnswerModel") -> None:
+        self._model = model
+
+    @property
+    def name(self) -> str:
+        """`blind:` and the name of the model underneath."""
+        return f"blind:{self._model.name}"
+
+    def generate(self, video: VideoSpan, question: str, max_new_tokens: int = 32) -> str:
+        """Refused: an engine generates about a video only.
+
+        Raises:
+            NotImplementedError: always; use a likelihood protocol.
+        """
+        raise NotImplementedError("the blind model scores options only; use a likelihood protocol")
+
+    def option_logprobs(self, video: VideoSpan | None, question: str, options: Sequence[str]) -> Sequence[OptionScore]:
+        """The text prior of the options, whatever the video."""
+        return self._model.option_logprobs(None, question, options)

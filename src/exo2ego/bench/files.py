@@ -1,0 +1,132 @@
+"""Readers of benchmark files that say exactly what is wrong, and the writer that never leaves half a file."""
+
+import csv
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from exo2ego.errors import FormatError, MissingFileError, OutputError
+
+_PICKLE_START = b"\x80"
+_PICKLE_SUFFIXES = (".pkl", ".pickle")
+
+
+def fail(path: Path, row: str, field: str, value: object, rule: str) -> FormatError:
+    """The one form of complaint: file, row, field, value, and what it must be."""
+    shown = repr(value)
+    if len(shown) > 80:
+        shown = shown[:77] + "..."
+    return FormatError(f"{path}: {row}: {field} = {shown} {rule}")
+
+
+def read_text(path: Path) -> str:
+    """A UTF-8 text file.
+
+    Raises:
+        MissingFileError: it is not there.
+        FormatError: it is a pickle (never loaded: it could run code) or not UTF-8.
+    """
+    if not path.is_file():
+        pickles = [path.with_suffix(suffix) for suffix in _PICKLE_SUFFIXES if path.with_suffix(suffix).exists()]
+        if pickles:
+            raise FormatError(f"{pickles[0]}: pickles are never loaded (they can run code); give {path.name} instead")
+        raise MissingFileError(f"{path} is not there; check --root, which must hold {path.name}")
+    content = path.read_bytes()
+    if content.startswith(_PICKLE_START):
+        raise FormatError(f"{path}: a pickle is never loaded (it can run code); give the text file instead")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{path}: byte {error.start} is not UTF-8; is this the right file?") from error
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file; a key that occurs twice in one object is refused, since one of the two would be lost.
+
+    Raises:
+        MissingFileError, FormatError: as `read_text`, or not JSON.
+    """
+
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        record = dict(pairs)
+        if len(record) != len(pairs):
+            keys = [key for key, _ in pairs]
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise fail(path, "JSON object", "key", twice, "occurs twice; keep one of them")
+        return record
+
+    return _parse_json(path, read_text(path), "", unique)
+
+
+def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(row from 1, object) of a JSON-lines file; empty lines are skipped.
+
+    Raises:
+        MissingFileError, FormatError: as `read_text`, or a line is not a JSON object.
+    """
+    for row, line in enumerate(read_text(path).split("\n"), start=1):
+        if not line.strip():
+            continue
+        record = _parse_json(path, line, f"row {row}, ", None)
+        if not isinstance(record, dict):
+            raise fail(path, f"row {row}", "line", line, "must be a JSON object")
+        yield row, record
+
+
+def _parse_json(path: Path, text: str, where: str, pairs_hook: Any) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=pairs_hook)
+    except json.JSONDecodeError as error:
+        place = f"{where}column {error.colno}" if where else f"line {error.lineno}, column {error.colno}"
+        raise FormatError(f"{path}: {place}: not JSON ({error.msg}); is the file complete?") from error
+    except RecursionError as error:
+        raise FormatError(f"{path}: {where}nested too deeply to be a benchmark file") from error
+
+
+def read_csv(path: Path, required: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    """(line of the file, column -> text) of a comma-separated file with a header.
+
+    Raises:
+        MissingFileError, FormatError: as `read_text`; a column is missing; a line has too many or too few fields.
+    """
+    reader = csv.reader(read_text(path).splitlines(keepends=True), strict=True)
+    rows: list[tuple[int, dict[str, str]]] = []
+    try:
+        header = next(reader, [])
+        missing = [name for name in required if name not in header]
+        if missing:
+            raise fail(path, "line 1", "header", ",".join(header), f"lacks the column(s) {', '.join(missing)}")
+        for fields in reader:
+            if len(fields) != len(header):
+                raise fail(
+                    path,
+                    f"line {reader.line_num}",
+                    "line",
+                    ",".join(fields),
+                    f"has {len(fields)} fields, not {len(header)}",
+                )
+            rows.append((reader.line_num, dict(zip(header, fields, strict=True))))
+    except csv.Error as error:
+        raise FormatError(f"{path}: line {reader.line_num}: malformed csv ({error}); repair the line") from error
+    return rows
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file beside its place and rename it, so that it is there whole or not at all.
+
+    Raises:
+        OutputError: the disk is full, read-only or the folder cannot be made.
+    """
+    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with aside.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+    except OSError as error:
+        aside.unlink(missing_ok=True)
+        raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error

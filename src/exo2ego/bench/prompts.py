@@ -1,0 +1,94 @@
+"""What is asked, word for word. The three styles are the paper's three (base, + task details, + first-person cue).
+
+The paper does not print its prompts; these words are ours. Candidate texts are
+written the way training writes narrations.
+"""
+
+import re
+from collections.abc import Sequence
+
+QUESTION = "What does the camera-wearer do?"
+
+STYLES: dict[str, tuple[str, ...]] = {
+    "base": (),
+    "details": ("details",),
+    "first_person": ("details", "cue"),
+}
+
+CUE = "The video is seen from the eyes of the camera-wearer: the hands at the lower edge are theirs."
+
+DETAILS: dict[str, str] = {
+    "egomcq": "The video is a short clip of one everyday action. Say in one short sentence what happens.",
+    "egoschema": "The video shows a long activity. Find the answer that describes the whole video, not one moment.",
+    "epic_mir": "The video is a short clip of one kitchen action. Say in one short sentence which action it is.",
+}
+
+LETTER_RULE = "Answer with the option's letter from the given choices directly and only give the best option."
+
+_WEARER = re.compile(r"^\s*(?:#\s*C\s+(?:C\s+)?|C\s+)", re.IGNORECASE)
+_TAG = re.compile(r"^\s*#\s*(\w+)\s+")
+_DETERMINERS = frozenset(["the", "a", "an", "his", "her", "their", "its", "some", "another", "both", "all"])
+_PARTICLES = frozenset(
+    [
+        "up",
+        "down",
+        "on",
+        "off",
+        "in",
+        "out",
+        "into",
+        "onto",
+        "over",
+        "away",
+        "back",
+        "around",
+        "through",
+        "with",
+        "from",
+    ]
+)
+
+
+def styled(question: str, task: str, style: str) -> str:
+    """`question` after the lines that the style adds for this task."""
+    lines = {"details": DETAILS[task], "cue": CUE}
+    return "\n".join([*(lines[part] for part in STYLES[style]), question])
+
+
+def with_letters(question: str, options: Sequence[str]) -> str:
+    """The question, the options as `(A) text`, one a line, and the request for a letter."""
+    listed = [f"({chr(ord('A') + index)}) {option}" for index, option in enumerate(options)]
+    return "\n".join([question, *listed, LETTER_RULE])
+
+
+def normal_narration(text: str) -> str:
+    """A narration as training writes it: `#C C lifts the cup` and `C lifts the cup.` -> `Camera-wearer lifts the cup.`
+
+    A narration about somebody else (`#O A man walks`) keeps its subject and loses its tag.
+    """
+    text = "Camera-wearer " + _WEARER.sub("", text) if _WEARER.match(text) else _TAG.sub("", text)
+    return text.strip().rstrip(".").rstrip() + "."
+
+
+def third_person(verb: str) -> str:
+    """`lift` -> `lifts`, `push` -> `pushes`, `carry` -> `carries`, `pick up` -> `picks up`."""
+    head, *particles = verb.split()
+    if re.search(r"(?:s|x|z|ch|sh|o)$", head):
+        head += "es"
+    elif re.search(r"[^aeiou]y$", head):
+        head = head[:-1] + "ies"
+    else:
+        head += "s"
+    return " ".join([head, *particles])
+
+
+def action_sentence(action: str) -> str:
+    """An EPIC action as a narration: `put down plate` -> `Camera-wearer puts down the plate.`
+
+    The verb is the first word with the particle that may follow it; "the" precedes the rest unless a determiner does.
+    """
+    words = action.replace("-", " ").split()
+    length = 2 if len(words) > 2 and words[1] in _PARTICLES else 1
+    rest = words[length:]
+    article = ["the"] if rest and rest[0] not in _DETERMINERS else []
+    return " ".join(["Camera-wearer", third_person(" ".join(words[:length])), *article, *rest]) + "."

@@ -1,0 +1,10 @@
+"""The benchmarks by name. A new one: a file beside this one, a line below, a test."""
+
+from exo2ego.bench.tasks import egomcq, egoschema, epic_mir
+from exo2ego.bench.tasks.base import Task
+
+TASKS: dict[str, Task] = {
+    "egomcq": egomcq.TASK,
+    "egoschema": egoschema.TASK,
+    "epic_mir": epic_mir.TASK,
+}

@@ -1,0 +1,210 @@
+"""What every task is made of: how to load it, how to ask (protocols), how to score; and the scoring of choices."""
+
+import zlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from exo2ego.bench.items import Item
+from exo2ego.bench.model import AnswerModel
+from exo2ego.bench.stats import Stratum, bootstrap
+from exo2ego.errors import FormatError, InputError
+from exo2ego.records import Prediction, Score
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """One protocol: how an item is put to a model, and whether the answer is text or scores."""
+
+    describe: str
+    """One line for `--help`, reports and the card."""
+    ask: Callable[[AnswerModel, Item, str], Prediction]
+    """(model, item with absolute videos, style) -> prediction. VideoErrors pass through."""
+    example: Callable[[str], str]
+    """style -> the words asked, for `bench prompts`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """One figure together with what it was made of, so that two runs can be compared item by item."""
+
+    score: Score
+    strata: tuple[Stratum, ...]
+    headline: bool = False
+    """Counts in the average over tasks."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreSettings:
+    """What a score depends on besides items and predictions."""
+
+    protocol: str
+    seed: int = 0
+    alpha: float = 1.0
+    """EPIC MIR, video to text: how much of log P(sentence) is taken off (0 none, 1 pointwise mutual information)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A number from somebody's paper. Shown beside ours on the real data only, never recomputed here."""
+
+    measure: str
+    """Start of the name of the measure it stands beside."""
+    value: float
+    """In 0..1, as our scores."""
+    who: str
+    caution: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One benchmark. Adding one = a file in this folder, a line in `TASKS`, a test."""
+
+    name: str
+    title: str
+    load: Callable[..., list[Item]]
+    """`load(root, limit=None, seed=0, full=False)`; raises InputError subclasses naming file, row and field."""
+    protocols: Mapping[str, Ask]
+    default_protocol: str
+    score: Callable[[Sequence[Item], Mapping[str, Prediction], ScoreSettings], list[Measure]]
+    official_sizes: tuple[int, int]
+    """Least and greatest number of items of a complete run on the real data; others are never shown beside papers."""
+    published: tuple[Published, ...] = ()
+    submission: Callable[[Sequence[Item], Mapping[str, Prediction]], dict[str, str]] | None = None
+    """File name -> content, for servers that hold the answers."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Marks:
+    """Marks collected for one subset of the items."""
+
+    ids: list[str] = field(default_factory=list)
+    clusters: list[str] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
+    chances: list[float] = field(default_factory=list)
+    unparsed: int = 0
+    unscored: int = 0
+
+
+def choice_measures(
+    items: Sequence[Item],
+    predictions: Mapping[str, Prediction],
+    name: str,
+    settings: ScoreSettings,
+    choose: Callable[[Item, Prediction], int | None],
+    groups: Mapping[str, str] | None = None,
+    headline: bool = True,
+) -> list[Measure]:
+    """Accuracy over `items` with a known answer, then over each `told` and each `facet` label they carry.
+
+    `name` is completed by the metric and the protocol. An item without a prediction counts as unscored.
+    """
+    known = [item for item in items if item.answer is not None]
+    measures: list[Measure] = []
+    for labels, members in subsets(known):
+        marks = _mark(members, predictions, choose)
+        if not members:
+            continue
+        title = f"{name} accuracy ({settings.protocol})"
+        if not marks.values:
+            if not labels:
+                raise InputError(
+                    f"{title}: none of {marks.unscored} items has an answer; see predictions.jsonl, then run again"
+                )
+            continue
+        measures.append(_measure(title, marks, {**(groups or {}), **labels}, settings.seed, headline and not labels))
+    return measures
+
+
+def subsets(items: Sequence[Item]) -> Iterable[tuple[dict[str, str], list[Item]]]:
+    """All items, then those of each value of `told` and of `facet`: (labels, members)."""
+    yield {}, list(items)
+    for label in ("told", "facet"):
+        for value in sorted({item.groups[label] for item in items if label in item.groups}):
+            yield {label: value}, [item for item in items if item.groups.get(label) == value]
+
+
+def _mark(
+    items: Iterable[Item], predictions: Mapping[str, Prediction], choose: Callable[[Item, Prediction], int | None]
+) -> _Marks:
+    marks = _Marks()
+    for item in items:
+        prediction = predictions.get(item.item_id)
+        if prediction is None or prediction.error is not None:
+            marks.unscored += 1
+            continue
+        choice = choose(item, prediction)
+        marks.unparsed += choice is None
+        marks.ids.append(item.item_id)
+        marks.clusters.append(item.cluster)
+        marks.values.append(float(choice == item.answer))
+        marks.chances.append(item.chance if item.chance is not None else 0.0)
+    return marks
+
+
+def _measure(name: str, marks: _Marks, groups: dict[str, str], seed: int, headline: bool) -> Measure:
+    strata = (Stratum(item_ids=tuple(marks.ids), clusters=tuple(marks.clusters), values=tuple(marks.values)),)
+    chance = sum(marks.chances) / len(marks.chances) if marks.chances else None
+    return measure(
+        name,
+        strata,
+        seed=seed,
+        unparsed=marks.unparsed,
+        unscored=marks.unscored,
+        chance=chance,
+        groups=groups,
+        headline=headline,
+    )
+
+
+def measure(
+    name: str,
+    strata: tuple[Stratum, ...],
+    *,
+    seed: int,
+    unparsed: int = 0,
+    unscored: int = 0,
+    chance: float | None = None,
+    groups: Mapping[str, str] | None = None,
+    headline: bool = False,
+) -> Measure:
+    """A figure with its interval. Raises InputError when nothing at all could be scored."""
+    interval = bootstrap(strata, seed)
+    score = Score(
+        name=name,
+        value=interval.value,
+        low=interval.low,
+        high=interval.high,
+        n=sum(len(stratum.values) for stratum in strata),
+        unparsed=unparsed,
+        unscored=unscored,
+        chance=chance,
+        groups=dict(groups or {}),
+    )
+    return Measure(score=score, strata=strata, headline=headline)
+
+
+def best(scores: Sequence[float], expected: int, item_id: str) -> int:
+    """Position of the greatest of `expected` scores; equals are decided by a lot that depends on the item's id only.
+
+    (The first of equals would be right as often as the benchmark's authors put the answer first.)
+    """
+    require_scores(scores, expected, item_id)
+    greatest = [index for index, score in enumerate(scores) if score == max(scores)]
+    return greatest[zlib.crc32(item_id.encode()) % len(greatest)]
+
+
+def require_scores(scores: Sequence[float], expected: int, item_id: str) -> None:
+    """Refuse a prediction that does not belong to its item.
+
+    Raises:
+        FormatError: the number of scores differs from the number of candidates.
+    """
+    if len(scores) != expected:
+        raise FormatError(
+            f"predictions.jsonl: item {item_id}: {len(scores)} scores for {expected} candidates; run again"
+        )
+
+
+def as_prediction(item: Item, scores: Sequence[float]) -> Prediction:
+    """Scores as they are kept: rounded to 1e-6, which no ranking of log-probabilities needs more than."""
+    return Prediction(item_id=item.item_id, scores=tuple(round(float(score), 6) for score in scores))
