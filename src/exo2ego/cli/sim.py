@@ -1,0 +1,102 @@
+"""`exo2ego sim`: simulate takes and write them as the real data sets' files."""
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exo2ego.cli.common import VerbParser, at_least
+
+if TYPE_CHECKING:
+    from exo2ego.sim.spec import SimSpec
+
+_EXAMPLE = "exo2ego sim --out world --takes 60 --seed 0 --workers 2"
+
+
+def _parser() -> VerbParser:
+    parser = VerbParser(
+        prog="exo2ego sim",
+        description="Simulate takes: an Ego-Exo4D tree, instructions and benchmark folders. Run it again to resume.",
+        example=_EXAMPLE,
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder to write (or to go on writing)")
+    parser.add_argument("--takes", type=at_least(1), default=60, help="takes, 6-15 narrated steps each (default 60)")
+    parser.add_argument("--seed", type=at_least(0), default=0, help="same seed, same world (default 0)")
+    parser.add_argument("--workers", type=at_least(1), default=2, help="processes that render (default 2)")
+    parser.add_argument("--size-px", type=at_least(32), default=128, help="side of the square videos (default 128)")
+    parser.add_argument("--fps", type=at_least(2), default=10, help="frames a second (default 10)")
+    parser.add_argument(
+        "--split",
+        type=float,
+        nargs=3,
+        default=(0.7, 0.1, 0.2),
+        metavar=("TRAIN", "VAL", "TEST"),
+        help="shares of takes (default 0.7 0.1 0.2)",
+    )
+    parser.add_argument(
+        "--exo-cameras",
+        type=at_least(1),
+        nargs=2,
+        default=(2, 4),
+        metavar=("FEWEST", "MOST"),
+        help="fixed cameras of a take (default 2 4)",
+    )
+    parser.add_argument(
+        "--bench-questions", type=at_least(0), default=400, help="most EgoSchema-style questions (default 400)"
+    )
+    parser.add_argument("--egomcq-questions", type=at_least(0), default=150, help="most EgoMCQ questions (default 150)")
+    parser.add_argument("--mir-clips", type=at_least(0), default=120, help="most retrieval clips (default 120)")
+    return parser
+
+
+def _spec(options: argparse.Namespace) -> "SimSpec":
+    from exo2ego.sim.spec import SimSpec
+
+    return SimSpec(
+        out=options.out,
+        takes=options.takes,
+        seed=options.seed,
+        workers=options.workers,
+        size_px=options.size_px,
+        fps=options.fps,
+        split_fractions=tuple(options.split),
+        exo_cameras=tuple(options.exo_cameras),
+        bench_questions=options.bench_questions,
+        egomcq_questions=options.egomcq_questions,
+        mir_clips=options.mir_clips,
+    )
+
+
+def main(argv: list[str]) -> int:
+    """Simulate as the flags say and print what was written."""
+    spec = _spec(_parser().parse_args(argv))
+
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    from exo2ego.sim.export import simulate
+
+    columns = (
+        TextColumn("rendering takes"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns) as bar:
+        task = bar.add_task("takes", total=spec.takes)
+        summary = simulate(spec, lambda done, total: bar.update(task, completed=done, total=total))
+    splits = ", ".join(f"{count} {split}" for split, count in sorted(summary.splits.items()))
+    print(
+        f"{summary.out}: {summary.takes} takes ({splits}), {summary.events} events, {summary.videos} videos, {summary.frames} frames"
+    )
+    if summary.rendered_frames:
+        print(
+            f"rendered {summary.rendered_frames} frames in {summary.seconds_s:.1f} s: {summary.rendered_frames / summary.seconds_s:.0f} frames/s"
+        )
+    return 0

@@ -1,0 +1,1 @@
+"""A small simulated world that writes the real data sets' own files."""

@@ -1,0 +1,59 @@
+"""Where cameras stand and look: fixed ones around the table, and one on the actor's head that follows what the hands do."""
+
+from math import cos, sin
+
+import numpy as np
+
+from exo2ego.sim.actions import Vec, smooth
+from exo2ego.sim.world import TakePlan
+
+FOLLOW = 0.4
+"""Share of the object's own movement that the gaze follows: less than 1, so that movement stays visible in the picture."""
+
+
+def look_at(eye: Vec, target: Vec, roll: float = 0.0) -> Vec:
+    """Camera rotation float64[3, 3] whose columns are right, up and backwards."""
+    back = (eye - target) / np.linalg.norm(eye - target)
+    right = np.cross([0.0, 0.0, 1.0], back)
+    right /= np.linalg.norm(right)
+    up = np.cross(back, right)
+    right, up = cos(roll) * right + sin(roll) * up, cos(roll) * up - sin(roll) * right
+    return np.stack([right, up, back], axis=1)
+
+
+def head(plan: TakePlan, t_s: float) -> Vec:
+    """The point between the eyes, swaying, float64[3]."""
+    a, b, c = plan.actor.sway_phase
+    sway = np.array([0.022 * sin(1.7 * t_s + a), 0.015 * sin(1.1 * t_s + b), 0.014 * sin(2.3 * t_s + c)])
+    result: Vec = np.array([0.0, -0.45, 0.60 * plan.actor.scale]) + sway
+    return result
+
+
+def gaze(plan: TakePlan, t_s: float) -> Vec:
+    """What the actor looks at: the acted-on object mostly, moving smoothly from one step's object to the next, float64[3]."""
+    points = [np.array([0.0, 0.02, 0.05])]
+    for event in plan.events:
+        if t_s < event.start_s:
+            break
+        went = smooth((t_s - event.act_start_s) / (event.act_end_s - event.act_start_s))
+        home, goal = np.array(event.home), np.array(event.goal)
+        place = (home + FOLLOW * went * (goal - home)) * 0.85
+        aim = np.array([place[0], place[1], 0.10])
+        ready = smooth((t_s - event.start_s) / (event.act_start_s - event.start_s))
+        points.append(points[-1] + ready * (aim - points[-1]))
+    a, b, c = plan.actor.sway_phase
+    result: Vec = points[-1] + np.array([0.025 * sin(1.9 * t_s + c), 0.02 * sin(1.3 * t_s + a), 0.0])
+    return result
+
+
+def ego_view(plan: TakePlan, t_s: float) -> tuple[Vec, Vec, float]:
+    """The head camera at a time: eye float64[3], rotation float64[3, 3], vertical field of view in degrees."""
+    eye = head(plan, t_s)
+    roll = 0.03 * sin(1.2 * t_s + plan.actor.sway_phase[1])
+    return eye, look_at(eye, gaze(plan, t_s), roll), plan.actor.ego_fov_deg
+
+
+def exo_views(plan: TakePlan) -> list[tuple[Vec, Vec, float]]:
+    """The fixed cameras, as `ego_view` gives them."""
+    eyes = [(np.array(camera.eye), np.array(camera.target), camera.fov_deg) for camera in plan.cameras]
+    return [(eye, look_at(eye, target), fov) for eye, target, fov in eyes]

@@ -1,0 +1,110 @@
+"""What to simulate (SimSpec), what came out (SimSummary), and the closed vocabulary of the world."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from exo2ego.errors import InputError
+
+SCENARIOS: dict[str, tuple[int, str, tuple[str, ...]]] = {
+    "Cooking": (1000, "kitchen", ("cup", "bottle", "pan", "ball", "box", "book", "lamp", "cup", "pan", "bottle")),
+    "Bike Repair": (
+        4000,
+        "workbench",
+        ("hammer", "box", "bottle", "lamp", "cup", "ball", "pan", "hammer", "box", "ball"),
+    ),
+    "Music": (5000, "desk", ("book", "lamp", "cup", "box", "ball", "hammer", "bottle", "book", "lamp", "hammer")),
+}
+"""Scenario (an Ego-Exo4D `parent_task_name`) -> (`parent_task_id`, the room's kind here, kinds by frequency)."""
+
+KINDS = ("cup", "bottle", "pan", "ball", "box", "book", "hammer", "lamp")
+COLOURS: dict[str, tuple[float, float, float]] = {
+    "red": (0.90, 0.08, 0.08),
+    "green": (0.08, 0.62, 0.12),
+    "blue": (0.08, 0.18, 0.95),
+    "yellow": (0.98, 0.88, 0.08),
+    "purple": (0.62, 0.08, 0.75),
+    "cyan": (0.05, 0.85, 0.90),
+}
+"""Colour name -> linear RGB of the object's body."""
+
+VERBS: dict[str, str] = {
+    "lifts": "lift",
+    "pushes": "push",
+    "pulls": "pull",
+    "slides": "slide",
+    "shakes": "shake",
+    "turns": "turn",
+    "pours": "pour",
+    "taps": "tap",
+    "stirs": "stir",
+    "presses": "press",
+}
+"""Third person form -> lemma."""
+
+HANDS = ("left", "right")
+COUNTS = ("one", "two", "three")
+ROOMS = 16
+TEST_ROOMS = frozenset(range(12, 16))
+"""Rooms that only the test split uses."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimSpec:
+    """Everything that decides what is written; equal specs give equal annotation bytes.
+
+    Raises:
+        InputError: a value that no world can have.
+    """
+
+    out: Path
+    """Folder to write into; resumed when it holds takes of an equal spec."""
+    takes: int = 60
+    seed: int = 0
+    workers: int = 2
+    """Processes that render; does not change the result."""
+    size_px: int = 128
+    """Width and height of every video."""
+    fps: int = 10
+    split_fractions: tuple[float, float, float] = (0.7, 0.1, 0.2)
+    """Shares of train, val and test takes."""
+    exo_cameras: tuple[int, int] = (2, 4)
+    """Fewest and most fixed cameras of a take."""
+    bench_questions: int = 400
+    """Most EgoSchema-style questions."""
+    egomcq_questions: int = 150
+    mir_clips: int = 120
+
+    def __post_init__(self) -> None:
+        """Refuse impossible values."""
+        low, high = self.exo_cameras
+        if self.takes < 1:
+            raise InputError(f"takes is {self.takes}: simulate at least 1 take")
+        if self.workers < 1:
+            raise InputError(f"workers is {self.workers}: use at least 1")
+        if self.size_px < 32 or self.size_px % 2:
+            raise InputError(f"size_px is {self.size_px}: use an even number of at least 32 (yuv420p halves it)")
+        if not 2 <= self.fps <= 60:
+            raise InputError(f"fps is {self.fps}: use 2 to 60")
+        if min(self.split_fractions) < 0 or abs(sum(self.split_fractions) - 1) > 1e-6:
+            raise InputError(f"split_fractions are {self.split_fractions}: use three shares that add up to 1")
+        if not 1 <= low <= high <= 6:
+            raise InputError(f"exo_cameras are {self.exo_cameras}: use fewest <= most, 1 to 6")
+        if min(self.bench_questions, self.egomcq_questions, self.mir_clips) < 0:
+            raise InputError("bench_questions, egomcq_questions and mir_clips must not be negative")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SimSummary:
+    """What a finished simulation holds."""
+
+    out: Path
+    takes: int
+    events: int
+    videos: int
+    frames: int
+    rendered_frames: int
+    """Frames rendered by this call (0 when everything was there)."""
+    seconds_s: float
+    """Wall-clock time of this call."""
+    splits: dict[str, int]
+    """Takes by split."""
