@@ -93,10 +93,10 @@ def main(argv: list[str]) -> int:
         summary = simulate(spec, lambda done, total: bar.update(task, completed=done, total=total))
     splits = ", ".join(f"{count} {split}" for split, count in sorted(summary.splits.items()))
     print(
-        f"{summary.out}: {summary.takes} takes ({splits}), {summary.events} events, {summary.videos} videos, {summary.frames} frames"
+        f"{summary.out}: {summary.takes} takes ({splits}), {summary.events} events, "
+        f"{summary.videos} videos, {summary.frames} frames"
     )
     if summary.rendered_frames:
-        print(
-            f"rendered {summary.rendered_frames} frames in {summary.seconds_s:.1f} s: {summary.rendered_frames / summary.seconds_s:.0f} frames/s"
-        )
+        rate = summary.rendered_frames / summary.seconds_s
+        print(f"rendered {summary.rendered_frames} frames in {summary.seconds_s:.1f} s: {rate:.0f} frames/s")
     return 0

@@ -1,7 +1,8 @@
 """How a hand and an object move during one act: pure functions of the time within the act.
 
-The actor stands at negative y and looks along positive y; the actor's right is positive x; the table top is z = 0. Metres, radians.
-`u` runs from 0 to 1 over the act. Every verb starts and ends so that the object can be put down where `rest_offset` says.
+The actor stands at negative y and looks along positive y; the actor's right is positive x; the table top is z = 0.
+Metres, radians. `u` runs from 0 to 1 over the act. Every verb ends so that the object can be put down where
+`rest_offset` says.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Where cameras stand and look: fixed ones around the table, and one on the actor's head that follows what the hands do."""
+"""Where cameras stand and look: fixed ones around the table, and one on the head that follows what the hands do."""
 
 from math import cos, sin
 
@@ -8,7 +8,7 @@ from exo2ego.sim.actions import Vec, smooth
 from exo2ego.sim.world import TakePlan
 
 FOLLOW = 0.4
-"""Share of the object's own movement that the gaze follows: less than 1, so that movement stays visible in the picture."""
+"""Share of the object's movement that the gaze follows: less than 1, so that movement stays visible."""
 
 
 def look_at(eye: Vec, target: Vec, roll: float = 0.0) -> Vec:
@@ -30,7 +30,7 @@ def head(plan: TakePlan, t_s: float) -> Vec:
 
 
 def gaze(plan: TakePlan, t_s: float) -> Vec:
-    """What the actor looks at: the acted-on object mostly, moving smoothly from one step's object to the next, float64[3]."""
+    """What the actor looks at: mostly the acted-on object, going smoothly from one step's to the next's, float64[3]."""
     points = [np.array([0.0, 0.02, 0.05])]
     for event in plan.events:
         if t_s < event.start_s:
@@ -41,7 +41,7 @@ def gaze(plan: TakePlan, t_s: float) -> Vec:
         aim = np.array([place[0], place[1], 0.10])
         ready = smooth((t_s - event.start_s) / (event.act_start_s - event.start_s))
         points.append(points[-1] + ready * (aim - points[-1]))
-    a, b, c = plan.actor.sway_phase
+    a, _, c = plan.actor.sway_phase
     result: Vec = points[-1] + np.array([0.025 * sin(1.9 * t_s + c), 0.02 * sin(1.3 * t_s + a), 0.0])
     return result
 

@@ -2,7 +2,7 @@
 
 import io
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import av
@@ -57,10 +57,10 @@ def decode(path: Path) -> Iterator[Frame]:
             yield frame.to_ndarray(format="rgb24")
 
 
-def cut(path: Path, start_s: float, end_s: float, fps: int) -> bytes:
-    """Re-encode the frames of a constant rate video whose times lie within [start, end)."""
-    first, last = round(start_s * fps), round(end_s * fps)
-    return encode((frame for number, frame in enumerate(decode(path)) if first <= number < last), fps)
+def cut(path: Path, spans: Sequence[tuple[float, float]], fps: int) -> list[bytes]:
+    """Re-encode stretches of a constant rate video: the frames whose times lie within each [start, end) in seconds."""
+    frames = list(decode(path))
+    return [encode(frames[round(start_s * fps) : round(end_s * fps)], fps) for start_s, end_s in spans]
 
 
 def write_bytes(path: Path, content: bytes) -> None:

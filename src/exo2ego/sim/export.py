@@ -15,11 +15,12 @@ import numpy as np
 
 from exo2ego.errors import OutputError
 from exo2ego.sim import egoexo4d, instruct
+from exo2ego.sim.bench_export import write_benches
 from exo2ego.sim.encode import Encoder, write_bytes
 from exo2ego.sim.render import Stage
 from exo2ego.sim.scene import Scene, views
 from exo2ego.sim.spec import SimSpec, SimSummary
-from exo2ego.sim.world import TakePlan, plan_takes
+from exo2ego.sim.world import WORLD_VERSION, TakePlan, plan_takes
 
 TREE = "ego_exo4d"
 BATCH_TAKES = 4
@@ -66,6 +67,7 @@ def _claim(spec: SimSpec) -> None:
     """Note the spec in the folder; refuse a folder that holds another world."""
     content = dataclasses.asdict(spec)
     del content["out"], content["workers"]
+    content["world_version"] = WORLD_VERSION
     text = json.dumps(content, indent=1) + "\n"
     note = spec.out / "sim.json"
     if note.exists():
@@ -150,6 +152,7 @@ def _write_texts(spec: SimSpec, plans: list[TakePlan]) -> None:
         write_bytes(tree / name, text.encode())
     for view, entries in (("exo", instruct.exo_entries(plans)), ("ego", instruct.ego_entries(plans))):
         write_bytes(spec.out / "instruct" / f"{view}.json", (json.dumps(entries, indent=0) + "\n").encode())
+    write_benches(spec, plans, tree)
     write_bytes(spec.out / "truth.jsonl", truth(plans).encode())
 
 

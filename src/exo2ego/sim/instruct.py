@@ -1,4 +1,4 @@
-"""Instruction files in LLaVA / VideoLLaMA2 form about the train takes: third person on exo videos, first person on ego videos."""
+"""Instruction files in LLaVA / VideoLLaMA2 form on train takes: third person on exo, first person on ego videos."""
 
 from typing import Any
 

@@ -1,7 +1,7 @@
 """The only importer of MuJoCo: one pool of primitive shapes, posed directly and drawn off-screen by EGL.
 
-Nothing is simulated: the world is kinematic, so shapes' world poses are written straight into `mjData`; the model and the renderer are
-built once a process and serve every take (building them for each clip is ten times slower).
+Nothing is simulated: the world is kinematic, so shapes' world poses are written straight into `mjData`; the model and
+the renderer serve many takes (building them for each clip is ten times slower).
 """
 
 import os
@@ -38,7 +38,7 @@ _XML = """
   </visual>
   <statistic extent="1" center="0 0 0"/>
   <worldbody>
-    <light name="sun" directional="true" castshadow="false" pos="0 0 2" dir="0 0 -1" diffuse="0.5 0.5 0.5" specular="0 0 0"/>
+    <light name="sun" directional="true" castshadow="false" dir="0 0 -1" diffuse="0.5 0.5 0.5" specular="0 0 0"/>
     <camera name="eye" pos="0 0 1"/>
     {geoms}
   </worldbody>
@@ -75,7 +75,7 @@ class Stage:
         self._renderer.close()
 
     def dress(self, types: NDArray[np.int32], rgba: NDArray[np.float32], light: Floats, brightness: float) -> None:
-        """Set what stays during a take: shapes int32[K], colours float32[K, 4], light direction float64[3], brightness."""
+        """Set what stays in a take: shapes int32[K], colours float32[K, 4], light direction float64[3], brightness."""
         self._model.geom_type[: len(types)] = types
         self._model.geom_rgba[:] = 0
         self._model.geom_rgba[: len(rgba)] = rgba
@@ -90,7 +90,7 @@ class Stage:
         self._data.geom_xmat[:count] = rotation.reshape(count, 9)
 
     def shoot(self, eye: Floats, rotation: Floats, fov_deg: float) -> NDArray[np.uint8]:
-        """Take one picture, uint8[size, size, 3]: camera at `eye`, columns of `rotation` are right, up and backwards."""
+        """Take one picture, uint8[size, size, 3]: camera at `eye`, columns of `rotation` are right, up, backwards."""
         self._data.cam_xpos[0] = eye
         self._data.cam_xmat[0] = rotation.reshape(9)
         self._model.cam_fovy[0] = fov_deg

@@ -1,4 +1,4 @@
-"""A take as primitive shapes: room, actor and objects at any time, for the renderer. Metres; see `actions` for the axes."""
+"""A take as primitive shapes: room, actor and objects at any time, for the renderer. Metres; axes as in `actions`."""
 
 from dataclasses import dataclass
 
@@ -42,9 +42,9 @@ def _room(plan: TakePlan) -> list[Shape]:
     for _ in range(4):
         side = rng.choice([-1.0, 1.0])
         at = (side * 2.4, rng.uniform(-1.8, 1.8)) if rng.random() < 0.5 else (rng.uniform(-1.8, 1.8), side * 2.4)
-        size = tuple(float(value) for value in rng.uniform(0.15, 0.5, 3))
+        wide, deep, high = (float(value) for value in rng.uniform(0.15, 0.5, 3))
         place = (float(at[0]), float(at[1]), float(rng.uniform(-0.7, 1.2)))
-        shapes.append(Shape(shape=BOX, size=size, at=place, tint=dull(0.15, 0.7)))  # type: ignore[arg-type]
+        shapes.append(Shape(shape=BOX, size=(wide, deep, high), at=place, tint=dull(0.15, 0.7)))
     top, leg = dull(0.3, 0.72), dull(0.1, 0.4)
     shapes.append(Shape(shape=BOX, size=(0.62, 0.40, 0.02), at=(0, 0.04, -0.02), tint=top))
     for x in (-0.55, 0.55):
@@ -169,7 +169,7 @@ class Scene:
 
 
 def acting(event: Event, item: Item, t_s: float, rest: Vec) -> tuple[Motion, Vec]:
-    """The acted-on object (world position in dx, dy, dz) and the acting hand (float64[3]) at a time within the event."""
+    """The acted-on object (its place in dx, dy, dz) and the acting hand (float64[3]) at a time within the event."""
     side, sign = (1 if event.hand == "right" else -1), (-1 if event.direction == "left" else 1)
     u = min(max((t_s - event.act_start_s) / (event.act_end_s - event.act_start_s), 0.0), 1.0)
     motion = object_motion(event.verb, u, sign=sign, side=side)

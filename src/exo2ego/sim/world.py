@@ -1,6 +1,7 @@
-"""The seeded plan of a take: room, actor, cameras, objects, and the steps of what happens when. No pictures, no files."""
+"""The seeded plan of a take: room, actor, cameras, objects, and the steps. No pictures, no files."""
 
 import uuid
+from collections import Counter
 from dataclasses import dataclass
 from hashlib import blake2b
 from math import cos, hypot, pi, sin
@@ -11,12 +12,20 @@ from exo2ego.records import SPLITS
 from exo2ego.sim.actions import rest_offset
 from exo2ego.sim.spec import COLOURS, HANDS, KINDS, ROOMS, SCENARIOS, TEST_ROOMS, VERBS, SimSpec
 
+WORLD_VERSION = 2
+"""Raise it whenever equal specs give other takes than before: folders of another version are not resumed."""
 HELD_OUT_SHARE = 0.15
+HELD_OUT_WISH = 0.5
+"""How often a test step is held out on purpose, where the table allows it."""
 ACT_S = 1.5
 BOUNDS_M = ((-0.34, 0.34), (-0.19, 0.25))
 """Where an object may stand: x and y range on the table."""
 APART_M = 0.29
 _NAMESPACE = uuid.UUID("6f2e0c5e-0f2b-5d3a-9a5e-1d7a3c0e2e60")
+
+
+Option = tuple[int, int, tuple[float, float]]
+"""A legal step for a verb: which object, to which side (+1 right), where it ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,7 +253,7 @@ def _plan_places(rng: np.random.Generator) -> list[tuple[float, float]]:
 
 
 def is_legal(home: tuple[float, float], goal: tuple[float, float], others: list[tuple[float, float]]) -> bool:
-    """Whether an object may move straight from `home` to `goal`: within the table's middle, never into another object."""
+    """Whether an object may move straight from `home` to `goal`: within bounds, never into another object."""
     (x0, x1), (y0, y1) = BOUNDS_M
     if not (x0 <= goal[0] <= x1 and y0 <= goal[1] <= y1):
         return False
@@ -255,10 +264,8 @@ def is_legal(home: tuple[float, float], goal: tuple[float, float], others: list[
     return True
 
 
-def _options(
-    places: list[tuple[float, float]], items: tuple[Item, ...], verb: str, test: bool
-) -> list[tuple[int, int, tuple[float, float]]]:
-    """Legal (object, direction sign, goal) for a verb."""
+def _options(places: list[tuple[float, float]], items: tuple[Item, ...], verb: str, test: bool) -> list[Option]:
+    """What the table allows for a verb."""
     found = []
     for number, item in enumerate(items):
         if not test and is_held_out(item.kind, item.colour, verb):
@@ -273,29 +280,38 @@ def _options(
 
 
 def _plan_events(rng: np.random.Generator, take_uid: str, items: tuple[Item, ...], *, test: bool) -> tuple[Event, ...]:
-    """Six to fifteen steps; every verb comes up about equally often, as far as the table has room for it."""
+    """Six to fifteen steps; verbs come up about equally often, as far as the table has room for them."""
     places = [(item.x, item.y) for item in items]
     events: list[Event] = []
     clock = float(rng.uniform(0.3, 0.6))
-    bag: list[str] = []
-    last = ""
     for index in range(int(rng.integers(6, 16))):
-        wants_held_out = test and rng.random() < 0.6
-        while True:
-            bag = bag or [str(verb) for verb in rng.permutation(list(VERBS))]
-            verb = bag.pop()
-            options = _options(places, items, verb, test)
-            if wants_held_out:
-                held = [o for o in options if is_held_out(items[o[0]].kind, items[o[0]].colour, verb)]
-                wants_held_out = bool(held) or rng.random() < 0.93
-                options = held
-            if options and verb != last:
-                break
-        number, sign, goal = options[int(rng.integers(len(options)))]
+        verb, (number, sign, goal) = _choose(rng, events, places, items, test)
         length = float(rng.uniform(2.0, 2.6))
         events.append(_event(rng, take_uid, index, number, verb, sign, items, places[number], goal, clock, length))
-        places[number], clock, last = goal, clock + length, verb
+        places[number], clock = goal, clock + length
     return tuple(events)
+
+
+def _choose(
+    rng: np.random.Generator,
+    events: list[Event],
+    places: list[tuple[float, float]],
+    items: tuple[Item, ...],
+    test: bool,
+) -> tuple[str, Option]:
+    """The next step: the verb that the take has shown least, never the last one; test takes prefer held-out steps."""
+    shown = Counter(event.verb for event in events)
+    verbs = sorted((str(verb) for verb in rng.permutation(list(VERBS))), key=lambda verb: shown[verb])
+    legal = {verb: _options(places, items, verb, test) for verb in verbs if not events or verb != events[-1].verb}
+    if test and rng.random() < HELD_OUT_WISH:
+        held = {
+            verb: [one for one in options if is_held_out(items[one[0]].kind, items[one[0]].colour, verb)]
+            for verb, options in legal.items()
+        }
+        if any(held.values()):
+            legal = held
+    verb = next(verb for verb, options in legal.items() if options)
+    return verb, legal[verb][int(rng.integers(len(legal[verb])))]
 
 
 def _event(
