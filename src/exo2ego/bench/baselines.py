@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from exo2ego.errors import InputError
 from exo2ego.records import OptionScore, VideoSpan
 
 if TYPE_CHECKING:
@@ -59,9 +60,9 @@ class BlindModel:
         """Refused: an engine generates about a video only.
 
         Raises:
-            NotImplementedError: always; use a likelihood protocol.
+            InputError: always; use a likelihood protocol.
         """
-        raise NotImplementedError("the blind model scores options only; use a likelihood protocol")
+        raise InputError("the blind model scores options only and writes nothing; choose a likelihood --protocol")
 
     def option_logprobs(self, video: VideoSpan | None, question: str, options: Sequence[str]) -> Sequence[OptionScore]:
         """The text prior of the options, whatever the video."""

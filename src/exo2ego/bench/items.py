@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from exo2ego.bench.files import fail, read_json, read_json_lines
-from exo2ego.errors import FormatError, MissingFileError
+from exo2ego.errors import FormatError, InputError, MissingFileError
 from exo2ego.records import VideoSpan
 
 GROUPS_FILE = "groups.json"
@@ -100,6 +100,8 @@ def read_items(path: Path) -> list[Item]:
 
 def pick(ids: Sequence[str], limit: int | None, seed: int) -> list[int]:
     """Positions of `limit` of `ids`, drawn without replacement, in file order; all of them for None."""
+    if limit is not None and limit < 1:
+        raise InputError(f"--limit {limit}: must be 1 or more")
     if limit is None or limit >= len(ids):
         return list(range(len(ids)))
     return sorted(int(index) for index in np.random.default_rng(seed).permutation(len(ids))[:limit])

@@ -50,13 +50,16 @@ def relevancy(
     """
     width = 1 + max((noun for nouns in (*clip_nouns, *sentence_nouns) for noun in nouns), default=0)
     clips, sentences = _one_hot(clip_nouns, width), _one_hot(sentence_nouns, width)
-    shared = (clips @ sentences.T).astype(np.float64)
-    union = clips.sum(axis=1)[:, None] + sentences.sum(axis=1)[None, :] - shared
-    if (union == 0).any():
-        raise InputError("relevancy: a clip and a sentence have no noun class; every row needs one")
-    same_verb = np.asarray(clip_verbs)[:, None] == np.asarray(sentence_verbs)[None, :]
-    similar: Floats = (same_verb + shared / union) / 2.0
-    return similar
+    sizes, verbs = sentences.sum(axis=1)[None, :], np.asarray(sentence_verbs)[None, :]
+    table = np.empty((len(clips), len(sentences)), dtype=np.float64)
+    for start in range(0, len(clips), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        shared = (clips[rows] @ sentences.T).astype(np.float64)
+        union = clips[rows].sum(axis=1)[:, None] + sizes - shared
+        if (union == 0).any():
+            raise InputError("relevancy: a clip and a sentence have no noun class; every row needs one")
+        table[rows] = ((np.asarray(clip_verbs[rows])[:, None] == verbs) + shared / union) / 2.0
+    return table
 
 
 def _one_hot(sets: Sequence[frozenset[int]], width: int) -> NDArray[np.float32]:

@@ -43,9 +43,11 @@ class EngineModel:
     """Our own model: the inference engine, under the name of its folder."""
 
     def __init__(self, model_dir: Path) -> None:
-        from exo2ego.inference.engine import Engine  # imports torch: only when a model is really asked
+        import torch  # only when a model is really asked: scoring and reports do without
 
-        self._engine = Engine.load(model_dir)
+        from exo2ego.inference.engine import Engine
+
+        self._engine = Engine.load(model_dir, "cuda" if torch.cuda.is_available() else "cpu")
         self._name = model_dir.resolve().name
 
     @property
@@ -55,13 +57,11 @@ class EngineModel:
 
     def generate(self, video: VideoSpan, question: str, max_new_tokens: int = 32) -> str:
         """See `AnswerModel.generate`."""
-        answer: str = self._engine.generate(video, question, max_new_tokens=max_new_tokens)
-        return answer
+        return self._engine.generate(video, question, max_new_tokens=max_new_tokens)
 
     def option_logprobs(self, video: VideoSpan | None, question: str, options: Sequence[str]) -> Sequence[OptionScore]:
         """See `AnswerModel.option_logprobs`."""
-        scores: Sequence[OptionScore] = self._engine.option_logprobs(video, question, options)
-        return scores
+        return self._engine.option_logprobs(video, question, options)
 
 
 def _our_model(argument: str, seed: int) -> AnswerModel:

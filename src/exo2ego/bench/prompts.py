@@ -7,7 +7,10 @@ written the way training writes narrations.
 import re
 from collections.abc import Sequence
 
+from exo2ego.data.pairs import rewrite_subject
+
 QUESTION = "What does the camera-wearer do?"
+"""Training asks it about narrations (`training/config.py: narration_question`), so it is the one that models know."""
 
 STYLES: dict[str, tuple[str, ...]] = {
     "base": (),
@@ -25,8 +28,6 @@ DETAILS: dict[str, str] = {
 
 LETTER_RULE = "Answer with the option's letter from the given choices directly and only give the best option."
 
-_WEARER = re.compile(r"^\s*(?:#\s*C\s+(?:C\s+)?|C\s+)", re.IGNORECASE)
-_TAG = re.compile(r"^\s*#\s*(\w+)\s+")
 _DETERMINERS = frozenset(["the", "a", "an", "his", "her", "their", "its", "some", "another", "both", "all"])
 _PARTICLES = frozenset(
     [
@@ -66,8 +67,7 @@ def normal_narration(text: str) -> str:
 
     A narration about somebody else (`#O A man walks`) keeps its subject and loses its tag.
     """
-    text = "Camera-wearer " + _WEARER.sub("", text) if _WEARER.match(text) else _TAG.sub("", text)
-    return text.strip().rstrip(".").rstrip() + "."
+    return rewrite_subject(text.strip()).rstrip(". ") + "."
 
 
 def third_person(verb: str) -> str:

@@ -92,6 +92,8 @@ def _check(task: Task, items: Sequence[Item], settings: RunSettings) -> None:
         raise InputError(f"--protocol {settings.protocol}: {task.name} has no such protocol; choose from {known}")
     if settings.style not in STYLES:
         raise InputError(f"--style {settings.style}: no such style; choose from {', '.join(STYLES)}")
+    if not math.isfinite(settings.alpha):
+        raise InputError(f"--alpha {settings.alpha}: must be a finite number, usually from 0 to 1")
     if not items:
         raise InputError(f"{task.name}: no items to ask; check --root and --limit")
     ids = [item.item_id for item in items]

@@ -1,6 +1,5 @@
 """`exo2ego bench run | score | report | check | prompts`: EgoBench from the command line."""
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from exo2ego.errors import Exo2EgoError
+from exo2ego.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from exo2ego.bench.run import Progress
     from exo2ego.bench.score import TaskScores
     from exo2ego.bench.tasks.base import Task
 
@@ -110,27 +110,19 @@ Command = (
 
 
 def main(argv: list[str]) -> int:
-    """Run one command; 0 done, 2 the user's input cannot be used (one line on stderr), 130 interrupted."""
+    """Run one command. Errors for the user pass through to `cli/__main__.py`; `check` returns 2 when videos are missing."""
     command: Run | Score | Report | Check | Prompts = tyro.cli(Command, prog="exo2ego bench", args=argv)
-    try:
-        if isinstance(command, Run):
-            return _run(command)
-        if isinstance(command, Score):
-            return _score(command)
-        if isinstance(command, Report):
-            return _report(command)
-        return _check(command) if isinstance(command, Check) else _prompts(command)
-    except Exo2EgoError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("interrupted: all answers so far are kept; run the same command to continue", file=sys.stderr)
-        return 130
+    if isinstance(command, Run):
+        return _run(command)
+    if isinstance(command, Score):
+        return _score(command)
+    if isinstance(command, Report):
+        return _report(command)
+    return _check(command) if isinstance(command, Check) else _prompts(command)
 
 
 def _tasks(name: str) -> "list[Task]":
     from exo2ego.bench.tasks import TASKS
-    from exo2ego.errors import InputError
 
     if name == "all":
         return list(TASKS.values())
@@ -140,14 +132,13 @@ def _tasks(name: str) -> "list[Task]":
 
 
 def _run(command: Run) -> int:
-    from rich.console import Console
-
     from exo2ego.bench.items import Item, require_videos
     from exo2ego.bench.model import load_model, model_fingerprint
     from exo2ego.bench.run import RunSettings, run
     from exo2ego.bench.score import score_folder
+    from exo2ego.cli.common import console
 
-    console = Console()
+    terminal = console()
     # All files are checked before the model is loaded, so that a mistake shows in a second and not after an hour.
     loaded: list[tuple[Task, Path, list[Item]]] = []
     for task in _tasks(command.task):
@@ -171,92 +162,83 @@ def _run(command: Run) -> int:
             alpha=command.alpha,
         )
         out = command.out / task.name
-        with _ProgressBar(console, task.title, len(items)) as bar:
+        with _ProgressBar(terminal, task.title, len(items)) as bar:
             run(model, task, items, root, out, settings, allow_missing=command.allow_missing,
                 retry_errors=command.retry_errors, on_progress=bar)  # fmt: skip
-        _print_scores(console, score_folder(out), out)
+        _print_scores(terminal, score_folder(out), out)
     return 0
 
 
 class _ProgressBar:
     """A bar with rate, time left and failures; the callback of `run`."""
 
-    def __init__(self, console: "Console", title: str, total: int) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+    def __init__(self, terminal: "Console", title: str, total: int) -> None:
+        from exo2ego.cli.common import progress
 
-        columns = ("{task.description}", BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"))
-        self._bar = Progress(*columns, console=console)
+        self._bar = progress(terminal)
         self._task = self._bar.add_task(title, total=total, note="")
 
-    def __enter__(self) -> "Callable[..., None]":
+    def __enter__(self) -> "Callable[[Progress], None]":
         self._bar.start()
         return self._update
 
     def __exit__(self, *exception: object) -> None:
         self._bar.stop()
 
-    def _update(self, progress: "object") -> None:
-        from exo2ego.bench.run import Progress
-
-        assert isinstance(progress, Progress)
-        left = "" if progress.eta_s is None else f", {progress.eta_s:.0f} s left"
+    def _update(self, progress: "Progress") -> None:
         failed = f", {progress.errors} unscored" if progress.errors else ""
-        note = f"{progress.items_per_s:.1f} items/s{left}{failed}"
-        self._bar.update(self._task, completed=progress.done, note=note)
+        self._bar.update(self._task, completed=progress.done, note=f"{progress.items_per_s:.1f} items/s{failed}")
 
 
-def _print_scores(console: "Console", scores: "TaskScores", out: Path) -> None:
+def _print_scores(terminal: "Console", scores: "TaskScores", out: Path) -> None:
     from exo2ego.bench.report import shown
 
     for measure in scores.measures:
         if measure.score.groups.keys() <= {"type"}:
             score = measure.score
             counts = f"n {score.n}, unparsed {score.unparsed}, unscored {score.unscored}"
-            console.print(f"{score.name}: {shown(score)} ({counts})", markup=False, highlight=False)
+            terminal.print(f"{score.name}: {shown(score)} ({counts})", markup=False)
     if not scores.measures:
-        console.print(f"{scores.task}: no item has a public answer; submission files are in {out}", markup=False)
-    console.print(f"written: {out / 'scores.json'}", markup=False, highlight=False, soft_wrap=True)
+        terminal.print(f"{scores.task}: no item has a public answer; submission files are in {out}", markup=False)
+    terminal.print(f"written: {out / 'scores.json'}", markup=False)
 
 
 def _score(command: Score) -> int:
-    from rich.console import Console
-
     from exo2ego.bench.score import run_folders, score_folder
+    from exo2ego.cli.common import console
 
     for folder in run_folders(command.run):
-        _print_scores(Console(), score_folder(folder, command.alpha), folder)
+        _print_scores(console(), score_folder(folder, command.alpha), folder)
     return 0
 
 
 def _report(command: Report) -> int:
-    from rich.console import Console
     from rich.table import Table
 
     from exo2ego.bench.report import build, cells, header, published_lines, read_runs, write_report
+    from exo2ego.cli.common import console
 
-    console = Console()
+    terminal = console()
     report = build(read_runs(command.runs))
     table = Table(title="EgoBench")
     for position, title in enumerate(header(report)):
         table.add_column(title, justify="right" if position else "left", overflow="fold")
     for row in report.rows:
         table.add_row(*cells(row), style="bold" if row.headline else None)
-    console.print(table, markup=False)
+    terminal.print(table, markup=False)
     for line in published_lines(report):
-        console.print(f"published by others: {line}", markup=False, highlight=False)
+        terminal.print(f"published by others: {line}", markup=False)
     for path in write_report(report, command.out):
-        console.print(f"written: {path}", markup=False, highlight=False, soft_wrap=True)
+        terminal.print(f"written: {path}", markup=False)
     return 0
 
 
 def _check(command: Check) -> int:
     from exo2ego.bench.items import items_hash, missing_videos
 
-    (task,) = _tasks(command.task) if command.task != "all" else (None,)
-    if task is None:
-        from exo2ego.errors import InputError
-
+    if command.task == "all":
         raise InputError("check reads one task at a time; name egomcq, egoschema or epic_mir")
+    (task,) = _tasks(command.task)
     items = task.load(command.root, full=True)
     missing = missing_videos(items, command.root)
     videos = {video.path for item in items for video in item.videos}

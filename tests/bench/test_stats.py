@@ -1,0 +1,75 @@
+"""Intervals: their width where it is known, and what clusters and pairing do to it."""
+
+import numpy as np
+import pytest
+
+from exo2ego.bench.stats import Stratum, bootstrap, difference, paired_difference
+from exo2ego.errors import InputError
+
+
+def stratum(values: list[float], clusters: list[str] | None = None) -> Stratum:
+    ids = tuple(f"i{index}" for index in range(len(values)))
+    return Stratum(item_ids=ids, clusters=tuple(clusters or ids), values=tuple(values))
+
+
+def coin(n: int, seed: int = 0) -> list[float]:
+    return (np.random.default_rng(seed).random(n) < 0.5).astype(float).tolist()
+
+
+def test_independent_items_give_the_binomial_interval() -> None:
+    values = coin(400)
+    found = bootstrap([stratum(values)])
+    half = 1.96 * np.sqrt(np.mean(values) * (1 - np.mean(values)) / 400)
+    assert found.value == np.mean(values)
+    assert (found.high - found.low) / 2 == pytest.approx(half, rel=0.1)
+
+
+def test_items_of_one_recording_count_as_one() -> None:
+    repeated = [value for value in coin(50) for _ in range(8)]
+    clusters = [f"v{index // 8}" for index in range(400)]
+    alone, together = bootstrap([stratum(repeated)]), bootstrap([stratum(repeated, clusters)])
+    assert (together.high - together.low) / (alone.high - alone.low) == pytest.approx(np.sqrt(8), rel=0.15)
+
+
+def test_the_same_seed_gives_the_same_interval() -> None:
+    values = np.random.default_rng(2).random(30).tolist()
+    assert bootstrap([stratum(values)], seed=5) == bootstrap([stratum(values)], seed=5)
+    assert bootstrap([stratum(values)], seed=5) != bootstrap([stratum(values)], seed=6)
+
+
+def test_the_mean_of_two_parts_weighs_parts_not_items() -> None:
+    assert bootstrap([stratum([1.0] * 90), stratum([0.0] * 10)]).value == 0.5
+
+
+def test_one_recording_is_no_evidence_of_precision() -> None:
+    found = bootstrap([stratum([0.0, 1.0, 1.0, 1.0], ["v"] * 4)])
+    assert found.low < 0.1
+    assert found.high > 0.9
+
+
+def test_pairing_finds_a_small_difference_on_the_same_items() -> None:
+    theirs = coin(300)
+    ours = list(theirs)
+    for index in [i for i, value in enumerate(theirs) if value == 0][:12]:
+        ours[index] = 1.0
+    found = paired_difference([stratum(ours)], [stratum(theirs)])
+    assert found.value == pytest.approx(12 / 300)
+    assert found.low > 0
+    assert bootstrap([stratum(ours)]).low < bootstrap([stratum(theirs)]).high  # unpaired intervals overlap
+
+
+def test_only_items_that_both_scored_are_compared() -> None:
+    ours = Stratum(item_ids=("a", "b"), clusters=("v", "w"), values=(1.0, 1.0))
+    theirs = Stratum(item_ids=("b", "c"), clusters=("w", "x"), values=(0.0, 0.0))
+    assert difference(ours, theirs) == Stratum(item_ids=("b",), clusters=("w",), values=(1.0,))
+    with pytest.raises(InputError, match="no scored item in common"):
+        difference(ours, Stratum(item_ids=("c",), clusters=("x",), values=(0.0,)))
+    with pytest.raises(InputError, match="different things"):
+        paired_difference([ours], [theirs, theirs])
+
+
+def test_nothing_scored_is_an_error() -> None:
+    with pytest.raises(InputError, match="no scored item"):
+        bootstrap([stratum([])])
+    with pytest.raises(InputError, match="one cluster and one value"):
+        Stratum(item_ids=("a",), clusters=(), values=(1.0,))
