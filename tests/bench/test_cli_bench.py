@@ -1,10 +1,16 @@
 """The command line: run, score, report on all three tasks, with exit codes and one-line errors."""
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from exo2ego.cli.__main__ import main as exo2ego
 from exo2ego.cli.bench import main
+from exo2ego.errors import InputError, MissingFileError
 
 
 def run_random(root: Path, out: Path, *more: str) -> int:
@@ -27,3 +33,66 @@ def test_run_score_report_on_all_tasks(bench_root: Path, tmp_path: Path, capsys:
     assert main(["report", str(tmp_path / "a"), str(tmp_path / "b"), "--out", str(tmp_path / "report")]) == 0
     assert {path.name for path in (tmp_path / "report").iterdir()} == {"report.html", "report.csv", "report.md"}
     assert "egomcq/intra" in capsys.readouterr().out
+
+
+def test_check_says_what_is_there_and_what_is_missing(bench_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    root = bench_root / "egomcq"
+    assert main(["check", "egomcq", "--root", str(root)]) == 0
+    assert "20 items, 5 videos, 0 missing" in capsys.readouterr().out
+    (root / "videos/vid3.mp4").unlink()
+    assert main(["check", "egomcq", "--root", str(root)]) == 2
+    assert "missing: videos/vid3.mp4" in capsys.readouterr().out
+    with pytest.raises(InputError, match="one task at a time"):
+        main(["check", "all", "--root", str(root)])
+
+
+def test_prompts_shows_every_protocol_and_style(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prompts"]) == 0
+    shown = capsys.readouterr().out
+    for words in ("protocol letter", "protocol matrix_narration, default", "style first_person", "(E) Coffee."):
+        assert words in shown
+
+
+@pytest.mark.parametrize("command", ["run", "score", "report", "check", "prompts"])
+def test_every_help_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main([command, "--help"])
+    assert left.value.code == 0
+    assert f"Example: exo2ego bench {command}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_mistakes_are_one_line_and_exit_2(bench_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = str(tmp_path / "out")
+    for arguments in (
+        ["run", "--model", "random", "--task", "egoplan", "--root", str(bench_root), "--out", out],
+        ["run", "--model", "random", "--task", "egomcq", "--root", str(tmp_path / "none"), "--out", out],
+        ["run", "--model", "exo2ego:none", "--task", "all", "--root", str(bench_root), "--out", out],
+        ["run", "--model", "random", "--task", "all", "--root", str(bench_root), "--out", out, "--limit", "0"],
+        ["score", str(tmp_path / "none")],
+        ["report", "--out", out],
+    ):
+        assert exo2ego(["bench", *arguments]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_missing_videos_can_be_allowed_and_are_then_unscored(bench_root: Path, tmp_path: Path) -> None:
+    (bench_root / "egoschema/videos/q2.mp4").unlink()
+    arguments = ["run", "--model", "random", "--task", "egoschema", "--root", str(bench_root / "egoschema")]
+    with pytest.raises(MissingFileError, match=r"videos/q2\.mp4"):
+        main([*arguments, "--out", str(tmp_path / "a")])
+    assert main([*arguments, "--out", str(tmp_path / "a"), "--allow-missing"]) == 0
+    scores = json.loads((tmp_path / "a/egoschema/scores.json").read_text())
+    assert scores["measures"][0]["score"]["unscored"] == 1
+
+
+def test_reports_need_no_torch(bench_root: Path, tmp_path: Path) -> None:
+    run_random(bench_root, tmp_path / "a")
+    script = (
+        "import sys; from exo2ego.cli.bench import main; "
+        f"run, out = {str(tmp_path / 'a')!r}, {str(tmp_path / 'r')!r}; "
+        "main(['score', run]); main(['report', run, '--out', out]); "
+        "assert not {'torch', 'transformers', 'av'} & set(sys.modules)"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    subprocess.run([sys.executable, "-c", script], check=True, env=environment, capture_output=True)

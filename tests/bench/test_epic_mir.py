@@ -86,7 +86,7 @@ def test_a_broken_line_is_named(bench_root: Path, column: str, value: str, messa
 def test_csv_lines_with_too_few_fields_and_missing_columns_are_named(bench_root: Path) -> None:
     path = bench_root / "epic_mir" / epic_mir.SENTENCES_FILE
     path.write_text("narration_id,narration\nP01_01_0\n")
-    with pytest.raises(FormatError, match="line 2.*has 1 fields, not 2"):
+    with pytest.raises(FormatError, match=r"line 2.*has 1 fields, not 2"):
         epic_mir.load(bench_root / "epic_mir")
     path.write_text("narration_id\nP01_01_0\n")
     with pytest.raises(FormatError, match=r"lacks the column\(s\) narration"):

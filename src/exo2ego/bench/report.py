@@ -250,7 +250,8 @@ def as_csv(report: Report) -> str:
 def as_markdown(report: Report) -> str:
     """A card to paste: what was run, the table, what others published (real data only)."""
     titles = header(report)
-    lines = ["# EgoBench", "", data_note(report), "", "| " + " | ".join(titles) + " |", "|" + "---|" * len(titles)]
+    lines = ["# EgoBench", "", data_note(report), ""]
+    lines += ["| " + " | ".join(map(_plain, titles)) + " |", "|" + "---|" * len(titles)]
     lines += ["| " + " | ".join(_plain(cell) for cell in cells(row)) + " |" for row in report.rows]
     lines += [
         "",

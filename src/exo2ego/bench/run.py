@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -170,6 +171,12 @@ def _ask_all(
 
 def _ask(model: AnswerModel, task: Task, item: Item, settings: RunSettings) -> Prediction:
     """One answer; a bad video or an outage becomes a prediction with its reason."""
+    for video in item.videos:
+        # Asked here and not of the model, so that a model that never looks (random, blind) skips the same items.
+        if not os.path.isfile(video.path):
+            return Prediction(
+                item_id=item.item_id, error=f"MissingFileError: {os.path.basename(video.path)} is not there"
+            )
     try:
         prediction = task.protocols[settings.protocol].ask(model, item, settings.style)
     except QUARANTINED as error:
