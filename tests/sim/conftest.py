@@ -1,0 +1,46 @@
+"""Worlds for the tests of `sim`: plans without pictures, and one small rendered world shared by all."""
+
+from pathlib import Path
+
+import pytest
+
+from exo2ego.sim.spec import SimSpec
+from exo2ego.sim.world import TakePlan, plan_takes
+
+
+@pytest.fixture(scope="session")
+def plan_spec() -> SimSpec:
+    """Sixty takes that nobody renders."""
+    return SimSpec(out=Path("unused"), takes=60, seed=7)
+
+
+@pytest.fixture(scope="session")
+def plans(plan_spec: SimSpec) -> list[TakePlan]:
+    """The plans of `plan_spec`."""
+    return plan_takes(plan_spec)
+
+
+@pytest.fixture(scope="session")
+def tiny_spec(tmp_path_factory: pytest.TempPathFactory) -> SimSpec:
+    """Three takes (one of each split) of 32 px at 5 frames a second."""
+    out = tmp_path_factory.mktemp("world") / "sim"
+    return SimSpec(
+        out=out,
+        takes=3,
+        seed=3,
+        workers=1,
+        size_px=32,
+        fps=5,
+        split_fractions=(1 / 3, 1 / 3, 1 / 3),
+        exo_cameras=(2, 2),
+        bench_questions=6,
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_world(tiny_spec: SimSpec) -> Path:
+    """The rendered world of `tiny_spec`."""
+    from exo2ego.sim.export import simulate
+
+    simulate(tiny_spec)
+    return tiny_spec.out
