@@ -1,0 +1,139 @@
+"""JSON files: read with errors that name file, row, field and value; written aside and renamed."""
+
+import contextlib
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from exo2ego.errors import FormatError, MissingFileError, OutputError
+
+TMP_SUFFIX = ".tmp"
+"""Files under a temporary name end like this; whoever owns a directory may delete them on a restart."""
+
+
+def load_json(path: Path) -> Any:
+    """Content of a JSON file.
+
+    Raises MissingFileError when it is not there, FormatError when it is no UTF-8 JSON.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise MissingFileError(f"{path}: no such file") from None
+    except OSError as error:
+        raise MissingFileError(f"{path}: cannot be read ({error.strerror})") from None
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno} column {error.colno}"
+        raise FormatError(f"{path}: not valid JSON at {where} ({error.msg}); is the download complete?") from None
+    except (UnicodeDecodeError, RecursionError):
+        raise FormatError(f"{path}: not valid JSON (not UTF-8 text, or nested too deeply)") from None
+
+
+class Fields:
+    """One JSON object with the place it came from, so that every complaint can name it."""
+
+    __slots__ = ("data", "where")
+
+    def __init__(self, data: object, where: str) -> None:
+        if not isinstance(data, Mapping):
+            raise FormatError(f"{where}: expected an object, found {shorten(data)}")
+        self.data = data
+        self.where = where
+
+    def fail(self, field: str, expected: str) -> FormatError:
+        """The error for a field that is absent or not as expected; to be raised by the caller."""
+        if field not in self.data:
+            return FormatError(f"{self.where}: field '{field}' is missing; expected {expected}")
+        return FormatError(f"{self.where}: field '{field}' is {shorten(self.data[field])}; expected {expected}")
+
+    def text(self, field: str, default: str | None = None) -> str:
+        """A string; `default` stands in for an absent or null field when given."""
+        value = self.data.get(field)
+        if value is None and default is not None:
+            return default
+        if not isinstance(value, str):
+            raise self.fail(field, "a string")
+        return value
+
+    def number(self, field: str) -> float:
+        """A finite number."""
+        value = self.data.get(field)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise self.fail(field, "a finite number")
+        return float(value)
+
+    def flag(self, field: str, default: bool | None = None) -> bool:
+        """A boolean, also as 0/1, "0"/"1" or "true"/"false" (Ego-Exo4D has all of them)."""
+        value = self.data.get(field)
+        if value is None and default is not None:
+            return default
+        known: dict[object, bool] = {True: True, False: False, "1": True, "0": False, "true": True, "false": False}
+        key = value.lower() if isinstance(value, str) else value
+        if not isinstance(key, bool | int | str) or key not in known:
+            raise self.fail(field, 'true, false, "0" or "1"')
+        return known[key]
+
+    def items(self, field: str) -> list[Any]:
+        """A list."""
+        value = self.data.get(field)
+        if not isinstance(value, list):
+            raise self.fail(field, "a list")
+        return value
+
+    def table(self, field: str) -> Mapping[str, Any]:
+        """An object."""
+        value = self.data.get(field)
+        if not isinstance(value, Mapping):
+            raise self.fail(field, "an object")
+        return value
+
+
+def shorten(value: object, limit: int = 60) -> str:
+    """A value as it may stand in a one-line message."""
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+@contextlib.contextmanager
+def refusing_bad_output(path: Path) -> Iterator[None]:
+    """Turns a full disk, a read-only place and the like into OutputError; removes the unfinished file."""
+    try:
+        yield
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temporary(path).unlink(missing_ok=True)
+        reason = error.strerror or str(error)
+        raise OutputError(f"{path}: cannot be written ({reason}); free space or choose another place") from None
+
+
+def temporary(path: Path) -> Path:
+    """The name under which a file is written before it is complete."""
+    return path.with_name(path.name + TMP_SUFFIX)
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Writes aside, forces to disk, renames. Raises OutputError; never leaves a partial file under `path`."""
+    with refusing_bad_output(path):
+        aside = temporary(path)
+        with aside.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(aside, path)
+
+
+def write_json(path: Path, value: object, indent: int | None = 1) -> None:
+    """JSON with sorted keys, atomically."""
+    text = json.dumps(value, indent=indent, sort_keys=True, ensure_ascii=False)
+    write_atomic(path, (text + "\n").encode())
+
+
+def make_folder(path: Path) -> None:
+    """The folder and its parents. Raises OutputError where that is impossible."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be made ({error.strerror}); choose another place") from None

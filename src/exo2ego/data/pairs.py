@@ -1,0 +1,209 @@
+"""Narrations that pass the filters, as clips seen from the ego and the exo cameras; every one left out is counted."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from exo2ego.data.clips import ClipRule, clip_intervals
+from exo2ego.data.egoexo4d import ANNOTATED_SPLITS, EgoExo4D
+from exo2ego.errors import FormatError, LeakageError
+from exo2ego.records import Clip, Narration, Stream, Take
+
+DROP_REASONS = (
+    "other split",
+    "rejected",
+    "unsure",
+    "other subject",
+    "empty",
+    "not ego-visible",
+    "outside the take",
+    "missing video",
+    "missing exo",
+)
+"""Why a narration becomes no clip; it counts under the first that applies, in this order."""
+
+WEARER = "Camera-wearer"
+_TAG = re.compile(r"^\s*#\s?[A-Z]\b\s*")
+_SUBJECT = re.compile(r"(?:^|(?<=[.!?]\s))C(?=\s|'s\b)")
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterRule:
+    """Which narrations become clips. The paper keeps about 60 % and does not say which."""
+
+    splits: tuple[str, ...] = ("train",)
+    keep_rejected: bool = False
+    keep_unsure: bool = False
+    keep_not_ego_visible: bool = False
+    keep_other_subjects: bool = False
+    rewrite_subject: bool = False
+    """"C lifts the cup." becomes "Camera-wearer lifts the cup.", as in the paper's figure of Ego-ExoClip."""
+
+    def __post_init__(self) -> None:
+        for split in self.splits:
+            if split not in ANNOTATED_SPLITS:
+                known = ", ".join(ANNOTATED_SPLITS)
+                raise FormatError(
+                    f"split '{split}': atomic descriptions exist for {known} only (Ego-Exo4D withholds those of test)"
+                )
+        if not self.splits:
+            raise FormatError(f"no split asked for; choose of {', '.join(ANNOTATED_SPLITS)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FilterReport:
+    """What became of all narrations."""
+
+    total: int
+    kept: int
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    """By reason of `DROP_REASONS`; total = kept + sum of these."""
+    missing_exo_videos: int = 0
+    """(narration, exo camera) pairs left out since that camera's file is not there, of narrations kept."""
+    takes_without_narrations: int = 0
+    """Takes of the splits asked for that no annotator described."""
+    alpha_s: float = 0.0
+    """alpha of the EgoClip rule, as given or computed."""
+
+
+class HasTake(Protocol):
+    """Anything that comes from a take."""
+
+    @property
+    def take_uid(self) -> str: ...
+
+
+def make_clips(dataset: EgoExo4D, rule: ClipRule, filters: FilterRule) -> tuple[list[Clip], FilterReport]:
+    """Clips ordered by take name, then time, and the account of what was left out.
+
+    beta and alpha of the clip rule come from the narrations of the splits asked for that are not rejected and lie
+    within their take: they measure how densely a take was described, by whomever and about whomever.
+    """
+    dropped: Counter[str] = Counter()
+    timed: list[Narration] = []
+    for narration in dataset.narrations:
+        take = dataset.takes[narration.take_uid]
+        if (
+            take.split in filters.splits
+            and _within(narration, take)
+            and (filters.keep_rejected or not narration.rejected)
+        ):
+            timed.append(narration)
+    durations = {uid: take.duration_s for uid, take in dataset.takes.items()}
+    plan = clip_intervals(timed, durations, rule)
+    intervals = {_identity(n): span for n, span in zip(timed, plan.intervals, strict=True)}
+    present = _PresentFiles(dataset.root)
+    clips: list[Clip] = []
+    absent = 0
+    for narration in dataset.narrations:
+        take = dataset.takes[narration.take_uid]
+        exos = tuple(stream for stream in take.exos if present(stream))
+        reason = _drop_reason(narration, take, filters, present, exos)
+        if reason is not None:
+            dropped[reason] += 1
+            continue
+        absent += len(take.exos) - len(exos)
+        clips.append(_clip(narration, take, exos, intervals[_identity(narration)], filters))
+    clips.sort(key=lambda clip: (clip.take_name, clip.start_s, clip.clip_id))
+    _refuse_doubles(clips)
+    described = {narration.take_uid for narration in dataset.narrations}
+    report = FilterReport(
+        total=len(dataset.narrations),
+        kept=len(clips),
+        dropped={reason: dropped[reason] for reason in DROP_REASONS},
+        missing_exo_videos=absent,
+        takes_without_narrations=sum(
+            t.split in filters.splits and u not in described for u, t in dataset.takes.items()
+        ),
+        alpha_s=plan.alpha_s,
+    )
+    return clips, report
+
+
+def rewrite_subject(text: str) -> str:
+    """The wearer's letter where it is the subject at the start of a sentence, in words; tags as `#C` are removed.
+
+    >>> rewrite_subject("#C C lifts the cup with C's hand.")
+    "Camera-wearer lifts the cup with C's hand."
+    """
+    return _SUBJECT.sub(WEARER, _TAG.sub("", text))
+
+
+def assert_no_leakage(train_items: Iterable[HasTake], heldout_takes: Iterable[str]) -> None:
+    """Raises LeakageError when an item to be trained on comes from a held-out take."""
+    shared = sorted({item.take_uid for item in train_items} & set(heldout_takes))
+    if shared:
+        raise LeakageError(f"{len(shared)} held-out takes would be trained on, the first is {shared[0]}; split by take")
+
+
+class _PresentFiles:
+    """Whether a stream's file exists; each file is asked for once."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._known: dict[str, bool] = {}
+
+    def __call__(self, stream: Stream) -> bool:
+        if stream.path not in self._known:
+            self._known[stream.path] = (self._root / stream.path).is_file()
+        return self._known[stream.path]
+
+
+def _within(narration: Narration, take: Take) -> bool:
+    return 0 <= narration.timestamp_s <= take.duration_s
+
+
+def _identity(narration: Narration) -> tuple[str, str, int]:
+    return narration.take_uid, narration.annotation_uid, narration.index
+
+
+def _drop_reason(
+    narration: Narration, take: Take, filters: FilterRule, present: _PresentFiles, exos: tuple[Stream, ...]
+) -> str | None:
+    checks = {
+        "other split": take.split not in filters.splits,
+        "rejected": narration.rejected and not filters.keep_rejected,
+        "unsure": narration.unsure and not filters.keep_unsure,
+        "other subject": narration.subject.strip() != "C" and not filters.keep_other_subjects,
+        "empty": not _TAG.sub("", narration.text).strip(),
+        "not ego-visible": not narration.ego_visible and not filters.keep_not_ego_visible,
+        "outside the take": not _within(narration, take),
+        "missing video": take.ego is None or not present(take.ego),
+        "missing exo": not exos,
+    }
+    return next((reason for reason in DROP_REASONS if checks[reason]), None)
+
+
+def _clip(
+    narration: Narration, take: Take, exos: tuple[Stream, ...], span: tuple[float, float], filters: FilterRule
+) -> Clip:
+    if take.ego is None:
+        raise ValueError(f"take {take.take_uid} has no ego stream")
+    # The whole annotation uid: two annotators' uids may share their beginnings.
+    name = f"{take.take_name}-{narration.annotation_uid}-{narration.index:04d}"
+    text = rewrite_subject(narration.text) if filters.rewrite_subject else narration.text
+    return Clip(
+        clip_id=_UNSAFE.sub("_", name),
+        take_uid=take.take_uid,
+        take_name=take.take_name,
+        scenario=take.scenario,
+        split=take.split,
+        text=text.strip(),
+        timestamp_s=narration.timestamp_s,
+        start_s=span[0],
+        end_s=span[1],
+        ego=take.ego,
+        exos=exos,
+        best_exo=narration.best_exo or take.best_exo,
+    )
+
+
+def _refuse_doubles(clips: list[Clip]) -> None:
+    counts = Counter(clip.clip_id for clip in clips)
+    doubled = [name for name, count in counts.items() if count > 1]
+    if doubled:
+        raise FormatError(f"two narrations have the name '{doubled[0]}'; annotation uids of a take must differ")
