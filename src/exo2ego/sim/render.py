@@ -32,7 +32,7 @@ _XML = """
 <mujoco>
   <visual>
     <global offwidth="{size}" offheight="{size}"/>
-    <quality offsamples="0" shadowsize="0"/>
+    <quality offsamples="0" shadowsize="0" numslices="14" numstacks="8" numquads="1"/>
     <map znear="0.01" zfar="20"/>
     <headlight ambient="0.35 0.35 0.35" diffuse="0.30 0.30 0.30" specular="0 0 0"/>
   </visual>

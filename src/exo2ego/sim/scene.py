@@ -111,6 +111,7 @@ class Scene:
         self._turn: Vec = np.tile(np.eye(3), (count, 1, 1))
         for number, shape in enumerate(still):
             self._size[number], self._at[number] = shape.size, shape.at
+        self._posed: dict[int, Motion | bytes] = {}
 
     def pose(self, t_s: float) -> tuple[Vec, Vec, Vec]:
         """Half sizes float64[K, 3], centres float64[K, 3] and rotations float64[K, 3, 3] at a time (reused arrays)."""
@@ -135,6 +136,8 @@ class Scene:
     def _pose_arms(self, hands: list[Vec]) -> None:
         for number, (side, hand) in enumerate(zip((-1, 1), hands, strict=True)):
             at = self._moving + 4 * number
+            if not self._moved(at, hand.tobytes()):
+                continue
             shoulder = np.array([side * 0.20, -0.54, 0.36 * self.plan.actor.scale])
             reach = hand - shoulder
             bend = np.sqrt(max(0.36**2 - float(reach @ reach) / 4, 0.0004))
@@ -149,12 +152,19 @@ class Scene:
         axis = end - start
         length = float(np.linalg.norm(axis))
         back = axis / length
-        right = np.cross([0.31, 0.95, 0.05], back)
-        right /= np.linalg.norm(right)
-        self._turn[number] = np.stack([right, np.cross(back, right), back], axis=1)
+        self._turn[number] = cameras.facing(back, (0.31, 0.95, 0.05))
         self._size[number], self._at[number] = (thick, length / 2, 0), (start + end) / 2
 
+    def _moved(self, number: int, state: Motion | bytes) -> bool:
+        """Whether what starts at shape `number` is to be posed anew; most things rest most of the time."""
+        if self._posed.get(number) == state:
+            return False
+        self._posed[number] = state
+        return True
+
     def _pose_item(self, number: int, item: Item, motion: Motion) -> int:
+        if not self._moved(number, motion):
+            return number + len(MODELS[item.kind].parts)
         turn = _about("y", motion.tilt) @ _about("z", item.yaw + motion.yaw)
         model = MODELS[item.kind]
         pivot = np.array([0, 0, 0.5 * model.height * item.scale])
@@ -201,4 +211,4 @@ def acting(event: Event, item: Item, t_s: float, rest: Vec) -> tuple[Motion, Vec
 
 def views(plan: TakePlan, t_s: float) -> list[tuple[Vec, Vec, float]]:
     """All cameras at a time: the head's first, then the fixed ones in order."""
-    return [cameras.ego_view(plan, t_s), *cameras.exo_views(plan)]
+    return [cameras.ego_view(plan, t_s), *cameras.exo_views(plan.cameras)]

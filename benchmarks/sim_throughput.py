@@ -1,0 +1,45 @@
+"""How fast is the simulated world? Renders and encodes takes, prints frames and three-camera sets a second as JSON.
+
+python benchmarks/sim_throughput.py --takes 8 --workers 2
+"""
+
+import argparse
+import json
+import tempfile
+from pathlib import Path
+
+from exo2ego.sim.export import simulate
+from exo2ego.sim.spec import SimSpec
+
+
+def main() -> None:
+    """Simulate into a temporary folder: everything that `exo2ego sim` does, start of the processes included."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--takes", type=int, default=8)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--size-px", type=int, default=128)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        spec = SimSpec(
+            out=Path(folder) / "world",
+            takes=options.takes,
+            workers=options.workers,
+            size_px=options.size_px,
+            exo_cameras=(2, 2),
+        )
+        done = simulate(spec)
+    rate = done.rendered_frames / done.seconds_s
+    figures = {
+        "takes": done.takes,
+        "workers": options.workers,
+        "size_px": options.size_px,
+        "seconds": round(done.seconds_s, 1),
+        "frames_per_s": round(rate, 1),
+        "three_camera_sets_per_s": round(rate / 3, 1),
+        "ego_exo_clips_per_s": round(done.events / done.seconds_s, 2),
+    }
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main()
