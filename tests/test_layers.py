@@ -12,7 +12,7 @@ import exo2ego
 
 SRC = Path(exo2ego.__file__).parent
 ORDER = ("sim", "data", "models", "training", "inference", "bench", "cli")
-BELOW_ALL = {"records", "errors", "shipped"}
+BELOW_ALL = {"records", "errors"}
 """Modules that every package may use; they import nothing but `errors` themselves."""
 
 IMPORTERS = {
@@ -53,7 +53,9 @@ def test_each_package_imports_only_from_its_left() -> None:
     wrong = []
     for file in modules():
         home = file.relative_to(SRC).parts[0].removesuffix(".py")
-        allowed = set(ORDER[: ORDER.index(home) + 1]) if home in ORDER else set()
+        # `python -m exo2ego` is a door to the command line and nothing else.
+        place = "cli" if home == "__main__" else home
+        allowed = set(ORDER[: ORDER.index(place) + 1]) if place in ORDER else set()
         for module in imports(file):
             head, _, rest = module.partition(".")
             target = rest.split(".")[0]

@@ -60,9 +60,12 @@ def parse(argv: Sequence[str]) -> AskArgs:
 
 def model_dir(model: str) -> Path:
     """The folder of an exported model; MissingFileError naming what to do where it is none."""
-    from exo2ego.shipped import shipped_dir
+    if model == SHIPPED:
+        from exo2ego.models.weights import START
 
-    folder = shipped_dir() if model == SHIPPED else Path(model)
+        folder = START
+    else:
+        folder = Path(model)
     if not (folder / "config.json").is_file():
         advice = "run 'exo2ego demo' to make one, or give --model FOLDER"
         raise MissingFileError(f"model: {folder} holds no exported model (no config.json): {advice}")
