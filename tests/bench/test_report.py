@@ -2,16 +2,19 @@
 
 import csv
 import dataclasses
+import io
 import json
 import re
 from pathlib import Path
 
 import pytest
 from bench_fakes import FakeModel, sees_the_kind
+from rich.console import Console
 
 from exo2ego.bench.baselines import RandomModel
 from exo2ego.bench.model import AnswerModel
 from exo2ego.bench.report import AVERAGE, RunScores, as_markdown, build, cells, header, read_runs, write_report
+from exo2ego.bench.report_table import table
 from exo2ego.bench.run import RunSettings, run
 from exo2ego.bench.score import score_folder
 from exo2ego.bench.tasks import TASKS
@@ -84,6 +87,16 @@ def test_all_files_are_written_and_agree(two: list[RunScores], tmp_path: Path) -
     inter = next(row for row in rows if row["run"] == "fake" and row["figure"].startswith("egomcq/inter"))
     assert float(inter["value"]) == 1.0
     assert "| egomcq/inter accuracy (likelihood) | 100.0 [" in card
+
+
+def test_the_terminal_shows_headlines_and_their_parts(two: list[RunScores]) -> None:
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(table(build(two)))
+    text = console.export_text()
+    assert "egomcq/inter accuracy (likelihood)" in text
+    assert "  untold" in text
+    assert "facet" not in text
+    assert "alpha=0" not in text
 
 
 def test_names_are_escaped(two: list[RunScores], tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from exo2ego.bench.stats import Stratum, bootstrap, difference, paired_difference
+from exo2ego.bench.stats import Stratum, bootstrap, difference, paired_difference, wilson
 from exo2ego.errors import InputError
 
 
@@ -56,6 +56,14 @@ def test_pairing_finds_a_small_difference_on_the_same_items() -> None:
     assert found.value == pytest.approx(12 / 300)
     assert found.low > 0
     assert bootstrap([stratum(ours)]).low < bootstrap([stratum(theirs)]).high  # unpaired intervals overlap
+
+
+def test_few_recordings_or_unanimous_items_do_not_look_certain() -> None:
+    balanced = stratum([0.0, 1.0] * 10, ["v"] * 10 + ["w"] * 10)  # both recordings have the same mean
+    found = bootstrap([balanced])
+    assert found.high - found.low > 0.35
+    assert bootstrap([stratum([0.0] * 7)]).high == pytest.approx(wilson(0.0, 7)[1])
+    assert wilson(0.0, 7) == pytest.approx((0.0, 0.3543), abs=1e-4)  # Wilson's published form: z^2 / (n + z^2)
 
 
 def test_only_items_that_both_scored_are_compared() -> None:

@@ -1,4 +1,4 @@
-"""95 % bootstrap intervals that respect recordings: questions about one video are drawn together.
+"""95 % intervals that respect recordings: questions about one video are drawn together.
 
 A figure is a mean, or an unweighted mean of several means ("strata", such as the two directions of a retrieval task, or
 the tasks of an average). Each stratum is resampled on its own, by cluster, so their spreads add up as they should.
@@ -40,33 +40,51 @@ class Interval:
 
 
 def bootstrap(strata: Sequence[Stratum], seed: int = 0, draws: int = DRAWS) -> Interval:
-    """Mean of the strata's means, with a percentile interval over `draws` resamplings of clusters.
+    """Mean of the strata's means, with a 95 % interval.
 
-    With one cluster there is nothing to resample: the interval then spans the values, least to greatest.
+    The interval is the percentile bootstrap over clusters, widened on each side to the one over items where that is
+    wider, and for right-or-wrong values to Wilson's: a handful of recordings, or a handful of items that are all wrong,
+    would otherwise look certain. With one recording there is nothing to resample: the interval spans the values.
 
     Raises:
         InputError: no stratum, or an empty one.
     """
     if not strata or any(not stratum.values for stratum in strata):
         raise InputError("no scored item: an interval needs at least one value")
-    generator = np.random.default_rng(seed)
     value = float(np.mean([np.mean(stratum.values) for stratum in strata]))
-    means = np.mean([_resampled_means(stratum, generator, draws) for stratum in strata], axis=0)
-    low, high = np.percentile(means, [2.5, 97.5])
-    # Summing in another order may put the bounds a rounding error past a value that never varies.
-    return Interval(value=value, low=min(float(low), value), high=max(float(high), value))
+    bounds = [(value, value)]
+    for by_cluster in (True, False):
+        generator = np.random.default_rng(seed)
+        means = np.mean([_resampled_means(stratum, by_cluster, generator, draws) for stratum in strata], axis=0)
+        low, high = np.percentile(means, [2.5, 97.5])
+        bounds.append((float(low), float(high)))
+    if len(strata) == 1 and set(strata[0].values) <= {0.0, 1.0}:
+        bounds.append(wilson(value, len(strata[0].values)))
+    return Interval(value=value, low=min(low for low, _ in bounds), high=max(high for _, high in bounds))
 
 
-def _resampled_means(stratum: Stratum, generator: np.random.Generator, draws: int) -> NDArray[np.float64]:
-    names, codes = np.unique(np.asarray(stratum.clusters), return_inverse=True)
+def wilson(share: float, n: int) -> tuple[float, float]:
+    """Wilson's 95 % score interval of a share of `n` independent items."""
+    z = 1.959964
+    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _resampled_means(
+    stratum: Stratum, by_cluster: bool, generator: np.random.Generator, draws: int
+) -> NDArray[np.float64]:
     values = np.asarray(stratum.values, dtype=np.float64)
-    if len(names) == 1:
+    names, codes = np.unique(np.asarray(stratum.clusters), return_inverse=True)
+    if by_cluster and len(names) == 1:
         return generator.uniform(values.min(), values.max(), draws)
+    if not by_cluster:
+        codes = np.arange(len(values))
     sums, counts = np.bincount(codes, weights=values), np.bincount(codes).astype(np.float64)
-    shares = np.full(len(names), 1.0 / len(names))
+    shares = np.full(len(sums), 1.0 / len(sums))
     means = []
     for start in range(0, draws, _DRAWS_AT_ONCE):
-        weights = generator.multinomial(len(names), shares, size=min(_DRAWS_AT_ONCE, draws - start)).astype(np.float64)
+        weights = generator.multinomial(len(sums), shares, size=min(_DRAWS_AT_ONCE, draws - start)).astype(np.float64)
         means.append((weights @ sums) / (weights @ counts))
     return np.concatenate(means)
 

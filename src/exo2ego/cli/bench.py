@@ -110,7 +110,7 @@ Command = (
 
 
 def main(argv: list[str]) -> int:
-    """Run one command. Errors for the user pass through to `cli/__main__.py`; `check` returns 2 when videos are missing."""
+    """Run one command; errors for the user pass through to `cli/__main__.py`. `check`: 2 when videos are missing."""
     command: Run | Score | Report | Check | Prompts = tyro.cli(Command, prog="exo2ego bench", args=argv)
     if isinstance(command, Run):
         return _run(command)
@@ -194,10 +194,12 @@ def _print_scores(terminal: "Console", scores: "TaskScores", out: Path) -> None:
     from exo2ego.bench.report import shown
 
     for measure in scores.measures:
-        if measure.score.groups.keys() <= {"type"}:
+        if measure.headline or "told" in measure.score.groups:
             score = measure.score
             counts = f"n {score.n}, unparsed {score.unparsed}, unscored {score.unscored}"
-            terminal.print(f"{score.name}: {shown(score)} ({counts})", markup=False)
+            part = ", ".join(score.groups.values())
+            name = f"{score.name} [{part}]" if part else score.name
+            terminal.print(f"{name}: {shown(score)} ({counts})", markup=False)
     if not scores.measures:
         terminal.print(f"{scores.task}: no item has a public answer; submission files are in {out}", markup=False)
     terminal.print(f"written: {out / 'scores.json'}", markup=False)
@@ -213,19 +215,13 @@ def _score(command: Score) -> int:
 
 
 def _report(command: Report) -> int:
-    from rich.table import Table
-
-    from exo2ego.bench.report import build, cells, header, published_lines, read_runs, write_report
+    from exo2ego.bench.report import build, published_lines, read_runs, write_report
+    from exo2ego.bench.report_table import table
     from exo2ego.cli.common import console
 
     terminal = console()
     report = build(read_runs(command.runs))
-    table = Table(title="EgoBench")
-    for position, title in enumerate(header(report)):
-        table.add_column(title, justify="right" if position else "left", overflow="fold")
-    for row in report.rows:
-        table.add_row(*cells(row), style="bold" if row.headline else None)
-    terminal.print(table, markup=False)
+    terminal.print(table(report))
     for line in published_lines(report):
         terminal.print(f"published by others: {line}", markup=False)
     for path in write_report(report, command.out):

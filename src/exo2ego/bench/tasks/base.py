@@ -116,10 +116,11 @@ def choice_measures(
 
 
 def subsets(items: Sequence[Item]) -> Iterable[tuple[dict[str, str], list[Item]]]:
-    """All items, then those of each value of `told` and of `facet`: (labels, members)."""
+    """All items, then those of each value of `told` and of `facet`: (labels, members). A value that all share is left out."""
     yield {}, list(items)
     for label in ("told", "facet"):
-        for value in sorted({item.groups[label] for item in items if label in item.groups}):
+        values = {item.groups.get(label) for item in items}
+        for value in sorted(value for value in values if value is not None and len(values) > 1):
             yield {label: value}, [item for item in items if item.groups.get(label) == value]
 
 

@@ -54,6 +54,9 @@ CLIP_COLUMNS = (
 _TIMESTAMP = re.compile(r"(\d+):([0-5]\d):([0-5]\d(?:\.\d+)?)")
 _VIDEO_ID = re.compile(r"(P\d+)_\d+")
 
+CHANCE_SCORES = 2_000_000
+"""Random similarities drawn to know what chance gives."""
+
 Classes = tuple[int, frozenset[int]]
 
 
@@ -234,8 +237,7 @@ def _measures(
 ) -> list[Measure]:
     seed, protocol, alpha = settings.seed, settings.protocol, settings.alpha
     to_video = retrieval(matrix.T, relevance.T, seed)
-    lots = np.random.default_rng(seed).random(matrix.shape)
-    chance = (retrieval(lots, relevance, seed), retrieval(lots.T, relevance.T, seed))
+    chance = (_by_lot(relevance, seed), _by_lot(relevance.T, seed))
     recordings = [query.rsplit("_", 1)[0] for query in queries]
     measures: list[Measure] = []
     for weight in dict.fromkeys((alpha, 0.0)):
@@ -255,8 +257,20 @@ def _measures(
             if headline:
                 title = f"epic_mir {name} T->V ({protocol})"
                 measures.append(measure(title, (t2v,), seed=seed, unscored=lost[1], chance=by_lot[1]))
-                measures += _by_label(f"epic_mir {name} V->T {label}", v2t, clips, seed)
+                lot = dict(zip(v2t.item_ids, getattr(chance[0], metric).tolist(), strict=True))
+                measures += _by_label(one, v2t, lot, clips, seed)
     return measures
+
+
+def _by_lot(relevance: Floats, seed: int) -> Retrieval:
+    """Per-query figures of uniform random similarities: the mean of many draws for a small matrix, one for the full one."""
+    generator = np.random.default_rng(seed)
+    count = int(np.clip(CHANCE_SCORES // relevance.size, 1, 50))
+    draws = [retrieval(generator.random(relevance.shape), relevance, seed) for _ in range(count)]
+    return Retrieval(
+        average_precision=np.mean([draw.average_precision for draw in draws], axis=0),
+        ndcg=np.mean([draw.ndcg for draw in draws], axis=0),
+    )
 
 
 def _stratum(names: Sequence[str], clusters: Sequence[str], direction: Retrieval, metric: str) -> Stratum:
@@ -264,7 +278,7 @@ def _stratum(names: Sequence[str], clusters: Sequence[str], direction: Retrieval
     return Stratum(item_ids=tuple(names), clusters=tuple(clusters), values=tuple(values))
 
 
-def _by_label(name: str, rows: Stratum, clips: Sequence[Item], seed: int) -> list[Measure]:
+def _by_label(name: str, rows: Stratum, lot: Mapping[str, float], clips: Sequence[Item], seed: int) -> list[Measure]:
     values = dict(zip(rows.item_ids, rows.values, strict=True))
     measures: list[Measure] = []
     for labels, members in subsets(clips):
@@ -274,7 +288,8 @@ def _by_label(name: str, rows: Stratum, clips: Sequence[Item], seed: int) -> lis
                 clusters=tuple(clip.cluster for clip in members),
                 values=tuple(values[clip.item_id] for clip in members),
             )
-            measures.append(measure(name, (stratum,), seed=seed, groups=labels))
+            chance = sum(lot[clip.item_id] for clip in members) / len(members)
+            measures.append(measure(name, (stratum,), seed=seed, groups=labels, chance=chance))
     return measures
 
 
