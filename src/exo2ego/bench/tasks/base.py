@@ -116,7 +116,7 @@ def choice_measures(
 
 
 def subsets(items: Sequence[Item]) -> Iterable[tuple[dict[str, str], list[Item]]]:
-    """All items, then those of each value of `told` and of `facet`: (labels, members). A value that all share is left out."""
+    """All items, then those of each value of `told` and of `facet`: (labels, members), less values that all share."""
     yield {}, list(items)
     for label in ("told", "facet"):
         values = {item.groups.get(label) for item in items}

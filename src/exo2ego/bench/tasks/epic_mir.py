@@ -263,7 +263,7 @@ def _measures(
 
 
 def _by_lot(relevance: Floats, seed: int) -> Retrieval:
-    """Per-query figures of uniform random similarities: the mean of many draws for a small matrix, one for the full one."""
+    """Per-query figures of uniform random similarities: many draws for a small matrix, one for the full."""
     generator = np.random.default_rng(seed)
     count = int(np.clip(CHANCE_SCORES // relevance.size, 1, 50))
     draws = [retrieval(generator.random(relevance.shape), relevance, seed) for _ in range(count)]
