@@ -173,7 +173,7 @@ def decode_at(
 
 
 def write_video(path: Path | None, frames: Frame, fps: float) -> bytes:
-    """uint8[T, H, W, 3] as H.264 in mp4 (yuv420p, crf 18, key frames at most 16 apart), also written when a path is given.
+    """uint8[T, H, W, 3] as H.264 in mp4 (yuv420p, crf 18, key frames <= 16 apart), also written when a path is given.
 
     Raises VideoError for odd sizes (yuv420p halves both) or nothing to write, OutputError when the disk refuses.
     """

@@ -1,0 +1,161 @@
+"""One shard, built: every clip of a group of samples, one decoding pass per video, into one tar. Runs in a worker.
+
+A group leaves two files, the tar and then its part (`parts/<name>.json`: index rows and quarantine), each renamed into
+place when complete; a group whose part exists is done.
+"""
+
+import io
+import json
+import os
+import tarfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from exo2ego.data.jsonfile import refusing_bad_output, temporary, write_json
+from exo2ego.data.shards import EGO, JSON_MEMBER, VIDEO, ShardSample, member_name, sample_to_json, sha256_of
+from exo2ego.data.video import Frame, decode_at, sample_times, squarer, write_video
+from exo2ego.errors import InputError, VideoError
+
+PARTS = "parts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipFormat:
+    """How clips are stored."""
+
+    num_frames: int = 16
+    size_px: int = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A sample to be stored, with the video file of each of its views."""
+
+    sample: ShardSample
+    videos: tuple[tuple[str, str], ...]
+    """(view, path) in the order of `sample.views`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """The samples of one shard."""
+
+    name: str
+    """Of the tar, without extension."""
+    planned: tuple[Planned, ...]
+    folder: Path
+    clips: ClipFormat
+
+
+@dataclass(frozen=True, slots=True)
+class _Slot:
+    planned: Planned
+    view: str
+
+
+def build_group(group: Group) -> int:
+    """Builds one shard; returns how many samples it holds. Bad videos go to its quarantine.
+
+    Raises OutputError when the disk refuses.
+    """
+    encoded: dict[tuple[str, str], bytes | str] = {}
+    for path, slots in _by_video(group).items():
+        for slot, outcome in _encode_clips(path, slots, group.clips):
+            encoded[slot.planned.sample.key, slot.view] = outcome
+    kept: list[tuple[ShardSample, dict[str, bytes]]] = []
+    quarantine: list[dict[str, str]] = []
+    for planned in group.planned:
+        outcomes = {view: encoded[planned.sample.key, view] for view, _ in planned.videos}
+        for view, path in planned.videos:
+            reason = outcomes[view]
+            if isinstance(reason, str):
+                quarantine.append({"key": planned.sample.key, "view": view, "video": path, "reason": reason})
+        stored = _usable({view: clip for view, clip in outcomes.items() if isinstance(clip, bytes)})
+        if stored:
+            kept.append((replace(planned.sample, views=tuple(stored)), stored))
+        else:
+            quarantine.append({"key": planned.sample.key, "view": "", "video": "", "reason": "no usable view is left"})
+    tar = group.folder / f"{group.name}.tar"
+    rows = _write_tar(tar, kept)
+    part = {"shard": tar.name, "sha256": sha256_of(tar), "samples": rows, "quarantine": quarantine}
+    write_json(group.folder / PARTS / f"{group.name}.json", part, indent=None)
+    return len(kept)
+
+
+def _usable(clips: dict[str, bytes]) -> dict[str, bytes]:
+    """The clips of a sample if they suffice: the ego view and an exo view, or the one view of an instruction."""
+    complete = VIDEO in clips or (EGO in clips and len(clips) > 1)
+    return clips if complete else {}
+
+
+def _by_video(group: Group) -> dict[str, list[_Slot]]:
+    """What is to be cut from each video."""
+    slots: dict[str, list[_Slot]] = {}
+    for planned in group.planned:
+        for view, path in planned.videos:
+            slots.setdefault(path, []).append(_Slot(planned, view))
+    return slots
+
+
+def _encode_clips(path: str, slots: Sequence[_Slot], clips: ClipFormat) -> Iterator[tuple[_Slot, bytes | str]]:
+    """Every clip as mp4, or the reason why not. A clip's frames are dropped as soon as it is encoded."""
+    count = clips.num_frames
+    times = np.concatenate([sample_times(s.planned.sample.start_s, s.planned.sample.end_s, count) for s in slots])
+    waiting: dict[int, list[Frame | None]] = {}
+    failed: dict[int, str] = {}
+    left = {number: count for number in range(len(slots))}
+    try:
+        for position, picture in decode_at(path, times, convert=squarer(clips.size_px)):
+            number = position // count
+            left[number] -= 1
+            if isinstance(picture, VideoError):
+                failed.setdefault(number, str(picture))
+            else:
+                waiting.setdefault(number, [None] * count)[position % count] = picture
+            if left[number] == 0:
+                del left[number]
+                frames = waiting.pop(number, [])
+                yield slots[number], failed.get(number) or _encode(frames, slots[number].planned.sample.fps)
+    except InputError as error:
+        # The file as a whole cannot be used: every clip that is not finished is lost with it, and says so.
+        for number in sorted(left):
+            yield slots[number], str(error)
+
+
+def _encode(frames: Sequence[Frame | None], fps: float) -> bytes:
+    return write_video(None, np.stack([frame for frame in frames if frame is not None]), fps)
+
+
+def _write_tar(path: Path, kept: Sequence[tuple[ShardSample, dict[str, bytes]]]) -> list[dict[str, Any]]:
+    """Writes the shard atomically; returns the index rows."""
+    rows = []
+    with refusing_bad_output(path):
+        with temporary(path).open("wb") as file:
+            with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as tar:
+                for sample, stored in kept:
+                    record = sample_to_json(sample)
+                    contents = {JSON_MEMBER: json.dumps(record, ensure_ascii=False).encode(), **stored}
+                    places = {view: _add(tar, member_name(sample.key, view), c) for view, c in contents.items()}
+                    rows.append({"sample": record, "shard": path.name, "members": places})
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary(path), path)
+    return rows
+
+
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> list[int]:
+    """Appends a member without times, owners or modes, so that the same input gives the same bytes."""
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    header_at = tar.offset
+    tar.addfile(info, io.BytesIO(content))
+    padded = -(-len(content) // tarfile.BLOCKSIZE) * tarfile.BLOCKSIZE
+    offset = tar.offset - padded
+    if offset < header_at:
+        raise ValueError(f"{name}: tar offsets are not as expected")
+    return [offset, len(content), zlib.crc32(content)]

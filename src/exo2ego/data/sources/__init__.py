@@ -1,0 +1,1 @@
+"""Instruction data sets in their own files -> Conversations."""
