@@ -21,7 +21,7 @@ _HINT = "off-screen OpenGL does not work here ({error}); install it: apt-get ins
 
 try:
     import mujoco
-except (ImportError, AttributeError, OSError) as error:
+except (ImportError, AttributeError, OSError, RuntimeError) as error:
     raise EnvironmentUnfitError(
         _HINT.format(error=str(error).splitlines()[0] if str(error) else repr(error))
     ) from error

@@ -1,0 +1,60 @@
+"""`exo2ego sim`: help with an example, a world from flags, one line for what cannot be."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exo2ego.cli.__main__ import main
+
+SMALL = ["--takes", "1", "--workers", "1", "--size-px", "32", "--fps", "3", "--exo-cameras", "1", "1"]
+
+
+def test_help_shows_an_example(capsys: pytest.CaptureFixture[str]) -> None:
+    """Something to paste."""
+    with pytest.raises(SystemExit) as stop:
+        main(["sim", "--help"])
+    assert stop.value.code == 0
+    assert "exo2ego sim --out" in capsys.readouterr().out
+
+
+@pytest.mark.gl
+def test_flags_make_a_world_and_again_changes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The second call renders nothing."""
+    command = ["sim", "--out", str(tmp_path / "w"), *SMALL, "--split", "0", "0", "1"]
+    assert main(command) == 0
+    assert "1 takes (1 test)" in capsys.readouterr().out
+    assert (tmp_path / "w" / "bench" / "epic_mir" / "EPIC_100_retrieval_test.csv").is_file()
+    assert main(command) == 0
+    assert "rendered" not in capsys.readouterr().out.replace("rendering", "")
+
+
+@pytest.mark.parametrize(
+    ("flags", "named"),
+    [
+        (["--size-px", "33"], "size_px"),
+        (["--split", "1", "1", "1"], "split_fractions"),
+        (["--takes", "0"], "0 is below 1"),
+    ],
+)
+def test_impossible_flags_are_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], flags: list[str], named: str
+) -> None:
+    """Exit code 2, the value named, nothing written."""
+    assert main(["sim", "--out", str(tmp_path / "w"), *flags]) == 2
+    error = capsys.readouterr().err
+    assert named in error
+    assert len(error.strip().splitlines()) == 1
+    assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.parametrize("backend", ["bogus", "disable"])
+def test_a_machine_without_opengl_is_told_what_to_install(tmp_path: Path, backend: str) -> None:
+    """Not a traceback, as users of headless machines meet this first."""
+    call = [sys.executable, "-m", "exo2ego.cli.__main__", "sim", "--out", str(tmp_path / "w"), *SMALL]
+    done = subprocess.run(call, env=os.environ | {"MUJOCO_GL": backend}, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "libegl1 libgl1-mesa-dri" in done.stderr
+    assert "Traceback" not in done.stderr
