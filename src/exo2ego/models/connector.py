@@ -69,6 +69,26 @@ class Bottleneck(nn.Module):
         return functional.silu(y + self.downsample(x))
 
 
+class BlockConv3d(nn.Conv3d):
+    """Conv3d whose stride equals its kernel, computed as one matrix product over the blocks: same weights, same result.
+
+    CPUs have no fast path for Conv3d in bfloat16 (benchmarks/conv3d_cpu.py).
+    """
+
+    def __init__(self, channels: int, size: int, padding: int) -> None:
+        super().__init__(channels, channels, size, stride=size, padding=padding)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """float[B, C, T, H, W] -> float[B, C, T', H', W']."""
+        size, pad = self.kernel_size[0], int(self.padding[0])
+        x = functional.pad(x, (pad,) * 6)
+        batch, channels = x.shape[:2]
+        t, h, w = (n // size for n in x.shape[2:])
+        x = x[:, :, : t * size, : h * size, : w * size]
+        blocks = x.reshape(batch, channels, t, size, h, size, w, size).permute(0, 2, 4, 6, 1, 3, 5, 7).flatten(4)
+        return functional.linear(blocks, self.weight.flatten(1), self.bias).permute(0, 4, 1, 2, 3)
+
+
 def reg_stage(in_channels: int, out_channels: int, depth: int) -> nn.Sequential:
     """`depth` bottlenecks named b1, b2, ... as in timm's RegStage."""
     stage = nn.Sequential()
@@ -90,7 +110,7 @@ class STCConnector(nn.Module):
             raise ValueError(f"padding must be 0 (stc_connector_v35) or 1 (stc_connector), not {padding}")
         self.padding = padding
         self.s1 = reg_stage(in_width, out_width, depth)
-        self.sampler = nn.Sequential(nn.Conv3d(out_width, out_width, 2, stride=2, padding=padding), nn.SiLU())
+        self.sampler = nn.Sequential(BlockConv3d(out_width, 2, padding), nn.SiLU())
         self.s2 = reg_stage(out_width, out_width, depth)
         self.readout = nn.Sequential(nn.Linear(out_width, out_width), nn.GELU(), nn.Linear(out_width, out_width))
 

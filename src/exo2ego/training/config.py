@@ -96,7 +96,8 @@ class Recipe:
     """Questions whose answers are distilled from the exo view. Texts only: no answer is ever read."""
     jitter_px: int = 0
     """Frames of a clip are shifted together by up to this much, brightness by up to 20 %."""
-    precision: Literal["bf16", "fp32"] = "bf16"
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    """Autocast. `auto`: bfloat16 where the hardware computes in it, else float32."""
     checkpoint_every: int = 100
     divergence_factor: float = 4.0
     """Stop when the mean loss of the last 20 steps exceeds this many times the first 20's."""

@@ -19,6 +19,7 @@ from exo2ego.errors import DivergedError
 from exo2ego.models.roles import Roles, train_mode
 from exo2ego.training.checkpoint import keep_newest, load_step, newest_step, save_step
 from exo2ego.training.config import Objectives, Optim
+from exo2ego.training.distributed import World, average, average_gradients, wait_for_all
 from exo2ego.training.optim import build_optimizer, learning_rate, set_learning_rate
 from exo2ego.training.stages.stage import Losses
 from exo2ego.training.stream import Stream
@@ -55,6 +56,7 @@ class LoopSpec:
     checkpoint_every: int
     divergence_factor: float
     seed: int
+    world: World
     settings: str
     """Fingerprint of everything that decides the numbers; a checkpoint of other settings is refused."""
 
@@ -70,12 +72,12 @@ def run_loop(roles: Roles, stream: Stream, losses: LossFunction, spec: LoopSpec,
     optimizer = build_optimizer(roles, spec.optim)
     checkpoints = spec.out / "checkpoints"
     done = resume(roles, optimizer, checkpoints, spec)
-    recent = deque(read_losses(spec.out / "log.jsonl", done), maxlen=None)
+    recent = deque(read_losses(spec.out / "log.jsonl", done))
     train_mode(roles)
-    with log_file(spec.out, done) as log, tensorboard(spec.out, done) as board:
+    with log_file(spec, done) as log, tensorboard(spec, done) as board:
         started, first = time.perf_counter(), done
         while done < spec.optim.steps:
-            batch = stream.batch(done)
+            batch = stream.batch(done, spec.world.rank, spec.world.size)
             values, norm = train_step(roles, optimizer, losses, batch, spec, done)
             total = values.pop("total")
             recent.append(total)
@@ -97,8 +99,15 @@ def run_loop(roles: Roles, stream: Stream, losses: LossFunction, spec: LoopSpec,
             board(row)
             report(row)
             if done % spec.checkpoint_every == 0 and done < spec.optim.steps:
-                save_step(checkpoints / f"step-{done:07d}", roles, optimizer, {"step": done, "settings": spec.settings})
-                keep_newest(checkpoints, 2)
+                checkpoint(checkpoints, done, roles, optimizer, spec)
+
+
+def checkpoint(folder: Path, done: int, roles: Roles, optimizer: torch.optim.Optimizer, spec: LoopSpec) -> None:
+    """Write the state after `done` steps, keep the two newest."""
+    if spec.world.is_main:
+        save_step(folder / f"step-{done:07d}", roles, optimizer, {"step": done, "settings": spec.settings})
+        keep_newest(folder, 2)
+    wait_for_all(spec.world)
 
 
 def resume(roles: Roles, optimizer: torch.optim.Optimizer, checkpoints: Path, spec: LoopSpec) -> int:
@@ -117,16 +126,25 @@ def train_step(
     torch.manual_seed(spec.seed * 1_000_003 + step)
     device = next(roles.parameters()).device
     set_learning_rate(optimizer, learning_rate(step, spec.optim))
-    with torch.autocast(device.type, torch.bfloat16, enabled=spec.precision == "bf16"):
+    with torch.autocast(device.type, torch.bfloat16, enabled=uses_bfloat16(spec.precision, device.type)):
         parts = losses(roles, batch.to(device), spec.objectives)
     total = weighted_sum(parts, spec.objectives)
     optimizer.zero_grad(set_to_none=True)
     total.backward()  # type: ignore[no-untyped-call]
+    average_gradients(roles, spec.world)
     trainable = [p for p in roles.parameters() if p.requires_grad]
     norm = float(torch.nn.utils.clip_grad_norm_(trainable, spec.optim.clip_norm))
     if math.isfinite(norm):
         optimizer.step()
-    return {name: float(value.detach()) for name, value in parts.items()} | {"total": float(total.detach())}, norm
+    values = {name: float(value.detach()) for name, value in parts.items()} | {"total": float(total.detach())}
+    return average(values, spec.world), norm
+
+
+def uses_bfloat16(precision: str, device_type: str) -> bool:
+    """`auto` means bfloat16 where the hardware has it: without it a CPU is some fifty times slower, not faster."""
+    if precision != "auto":
+        return precision == "bf16"
+    return device_type == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def weighted_sum(parts: Losses, objectives: Objectives) -> Tensor:
@@ -163,9 +181,12 @@ def read_losses(path: Path, steps: int) -> list[float]:
 
 
 @contextmanager
-def log_file(out: Path, done: int) -> Iterator[Callable[[StepReport], None]]:
+def log_file(spec: LoopSpec, done: int) -> Iterator[Callable[[StepReport], None]]:
     """`log.jsonl`, one line a step; lines after the resumed step are dropped, they will be written again."""
-    path = out / "log.jsonl"
+    if not spec.world.is_main:
+        yield lambda row: None
+        return
+    path = spec.out / "log.jsonl"
     kept = path.read_text().splitlines(keepends=True)[:done] if path.is_file() else []
     aside = path.with_name(".log.jsonl.partial")
     aside.write_text("".join(kept))
@@ -182,11 +203,14 @@ def log_file(out: Path, done: int) -> Iterator[Callable[[StepReport], None]]:
 
 
 @contextmanager
-def tensorboard(out: Path, done: int) -> Iterator[Callable[[StepReport], None]]:
+def tensorboard(spec: LoopSpec, done: int) -> Iterator[Callable[[StepReport], None]]:
     """TensorBoard scalars beside the JSONL log."""
+    if not spec.world.is_main:
+        yield lambda row: None
+        return
     from torch.utils.tensorboard import SummaryWriter
 
-    writer = SummaryWriter(out / "tensorboard", purge_step=done + 1)  # type: ignore[no-untyped-call]
+    writer = SummaryWriter(spec.out / "tensorboard", purge_step=done + 1)  # type: ignore[no-untyped-call]
 
     def write(row: StepReport) -> None:
         scalars = {"loss": row.loss, "grad_norm": row.grad_norm, "lr": row.lr, "clips_per_s": row.clips_per_s}

@@ -16,6 +16,7 @@ from exo2ego.models.roles import Roles, set_trainable
 from exo2ego.models.weights import export, load_roles, save_roles
 from exo2ego.training.checkpoint import fingerprint, weights_fingerprint, write_folder, write_json
 from exo2ego.training.config import Recipe, StageConfig
+from exo2ego.training.distributed import join_world, wait_for_all
 from exo2ego.training.loop import LoopSpec, StepReport, run_loop
 from exo2ego.training.stages import STAGES
 from exo2ego.training.stages.stage import Stage
@@ -64,12 +65,13 @@ def train_stage(
     run of other settings, InputError for an unknown stage or data of the wrong kind, DivergedError.
     """
     stage, config = stage_of(recipe, stage_name)
-    run = StageRun(out=out)
+    run, world = StageRun(out=out), join_world()
     torch.manual_seed(seed)
     roles, processor = load_roles(start, recipe.mapping)
     examples = stage_examples(stage, [open_shards(folder) for folder in data], recipe)
     settings = run_settings(recipe, stage_name, roles, examples, seed)
     claim_folder(out, settings)
+    wait_for_all(world)
     if (run.model / "config.json").is_file():
         return run
     prepare(roles, config)
@@ -83,10 +85,13 @@ def train_stage(
         checkpoint_every=recipe.checkpoint_every,
         divergence_factor=recipe.divergence_factor,
         seed=seed,
+        world=world,
         settings=settings,
     )
     run_loop(roles.to(device), stream, stage.losses, spec, report)
-    finish(run, roles.cpu(), processor, recipe, student=stage.exports == "student")
+    if world.is_main:
+        finish(run, roles.cpu(), processor, recipe, student=stage.exports == "student")
+    wait_for_all(world)
     return run
 
 

@@ -135,10 +135,10 @@ class Stream:
         """How often an example is seen on average in `steps` steps."""
         return steps * self.spec.batch_size / len(self.examples)
 
-    def batch(self, step: int) -> Batch:
-        """The batch of step `step`, the same on every call and every machine."""
-        rng = np.random.default_rng([self.spec.seed, 1, step])
-        chosen = [self.examples[i] for i in self.indices(step)]
+    def batch(self, step: int, rank: int = 0, ranks: int = 1) -> Batch:
+        """The share of process `rank` in the batch of step `step`, the same on every call and every machine."""
+        rng = np.random.default_rng([self.spec.seed, 1, step, rank])
+        chosen = [self.examples[i] for i in self.indices(step)[rank::ranks]]
         videos = {role: self._videos(chosen, role, rng) for role in chosen[0].views}
         probes = [self._probe_segments(rng) for _ in chosen] if self.spec.probes else None
         return Batch(

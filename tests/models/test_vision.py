@@ -1,0 +1,68 @@
+"""Vision towers: shapes, the temporal convolution against Conv3d, and any Hugging Face tower."""
+
+import pytest
+import torch
+from torch.nn import functional
+from transformers import CLIPVisionConfig, SiglipVisionConfig
+
+from exo2ego.models.vision import (
+    ConvVideoTower,
+    Grid,
+    TemporalConv,
+    build_vision_tower,
+    normalise_frames,
+    prefix_tokens,
+)
+
+
+def test_conv_tower_gives_one_row_per_patch():
+    tower = ConvVideoTower(width=16, stem=8, image_size=64)
+    assert tower(torch.randn(2, 5, 3, 64, 64)).shape == (2, 5, 64, 16)
+    assert tower.grid() == (8, 8)
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(1, 1), (3, 1), (3, 2)])
+def test_temporal_conv_equals_conv3d(kernel, stride):
+    conv = TemporalConv(4, 6, kernel, stride=stride)
+    video = torch.randn(2, 4, 5, 8, 8)  # (B, C, T, H, W)
+    weight = conv.conv.weight.reshape(6, 3, 4, kernel, kernel).permute(0, 2, 1, 3, 4)
+    pad = (1, kernel // 2, kernel // 2)
+    wanted = functional.conv3d(video, weight, conv.conv.bias, stride=(1, stride, stride), padding=pad)
+    got = conv(video.transpose(1, 2).flatten(0, 1), 5).unflatten(0, (2, 5)).transpose(1, 2)
+    torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-4)
+
+
+def test_conv_tower_does_not_mix_the_videos_of_a_batch():
+    tower = ConvVideoTower(width=16, stem=8, image_size=32)
+    one, other = torch.randn(2, 1, 4, 3, 32, 32)
+    torch.testing.assert_close(tower(torch.cat([one, other]))[:1], tower(one), atol=1e-5, rtol=1e-4)
+
+
+def test_clip_tower_drops_the_class_token_and_takes_the_layer_before_the_last():
+    config = CLIPVisionConfig(
+        hidden_size=16, intermediate_size=32, num_hidden_layers=3, num_attention_heads=2, image_size=28, patch_size=14
+    )
+    tower = build_vision_tower(config, select_layer=-2)
+    video = torch.randn(1, 2, 3, 28, 28)
+    assert tower(video).shape == (1, 2, 4, 16)
+    inside = tower.model(pixel_values=video[0], output_hidden_states=True).hidden_states[2][:, 1:]
+    torch.testing.assert_close(tower(video)[0], inside)
+
+
+def test_siglip_tower_has_no_class_token():
+    config = SiglipVisionConfig(
+        hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2, image_size=28, patch_size=14
+    )
+    assert prefix_tokens(config) == 0
+    assert build_vision_tower(config, select_layer=-2)(torch.randn(1, 2, 3, 28, 28)).shape == (1, 2, 4, 16)
+
+
+def test_normalise_maps_mean_to_zero():
+    frames = torch.full((1, 1, 2, 2, 3), 51, dtype=torch.uint8)  # 0.2
+    out = normalise_frames(frames, (0.2, 0.1, 0.0), (0.5, 0.5, 0.1))
+    assert out.shape == (1, 1, 3, 2, 2)
+    torch.testing.assert_close(out[0, 0, :, 0, 0], torch.tensor([0.0, 0.2, 2.0]))
+
+
+def test_grid_counts_tokens():
+    assert Grid(t=8, h=12, w=12).tokens == 1152

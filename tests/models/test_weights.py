@@ -1,0 +1,92 @@
+"""Weights on disk: roles survive, exports hold the student only, and what does not fit is refused in one line."""
+
+import json
+
+import pytest
+import torch
+
+from exo2ego.errors import CheckpointError, ChecksumError, MissingFileError
+from exo2ego.models.roles import MappingSpec, Roles
+from exo2ego.models.weights import check_assets, export, load_model_folder, load_roles, save_roles
+
+MAPPING = MappingSpec(width=16, blocks=1)
+
+
+@pytest.fixture
+def roles(small_start):
+    out = Roles(small_start, MAPPING)
+    with torch.no_grad():
+        for parameter in out.parameters():
+            parameter.add_(torch.randn_like(parameter) * 0.01)
+    return out
+
+
+def frames():
+    return torch.randint(0, 255, (1, 4, 32, 32, 3), dtype=torch.uint8)
+
+
+def test_roles_survive_a_save(roles, start_processor, tmp_path):
+    save_roles(tmp_path, roles, start_processor, MAPPING)
+    loaded, processor = load_roles(tmp_path, MAPPING)
+    for name, value in roles.state_dict().items():
+        torch.testing.assert_close(loaded.state_dict()[name], value, atol=0, rtol=0)
+    assert processor.num_frames == 4
+
+
+def test_exported_student_has_no_exo_side_and_reads_the_same(roles, start_processor, tmp_path):
+    export(tmp_path, roles, start_processor, MAPPING, student=True)
+    loaded = load_model_folder(tmp_path)
+    names = set(loaded.model.state_dict())
+    assert not any("exo_to_ego" in name or ".exo." in name for name in names)
+    video = frames()
+    there = loaded.model.get_video_features(roles.pixels(video)).pooler_output
+    torch.testing.assert_close(there, roles.student_tokens(video)[2])
+    assert loaded.processor.video_tokens == there.shape[1]
+
+
+def test_exported_teacher_reads_exo_tokens_alone(roles, start_processor, tmp_path):
+    export(tmp_path, roles, start_processor, MAPPING, student=False)
+    loaded = load_model_folder(tmp_path)
+    video = frames()
+    there = loaded.model.get_video_features(roles.pixels(video)).pooler_output
+    torch.testing.assert_close(there, roles.exo_tokens(video))
+
+
+def test_roles_start_from_an_exported_model(roles, start_processor, tmp_path):
+    export(tmp_path, roles, start_processor, MAPPING, student=False)
+    started, _ = load_roles(tmp_path, MAPPING)
+    video = frames()
+    torch.testing.assert_close(started.ego_tokens(video), roles.exo_tokens(video))
+
+
+def test_another_mapping_is_refused(roles, start_processor, tmp_path):
+    save_roles(tmp_path, roles, start_processor, MAPPING)
+    with pytest.raises(CheckpointError, match="was trained with"):
+        load_roles(tmp_path, MappingSpec(width=8, blocks=1))
+
+
+def test_truncated_weights_are_refused(roles, start_processor, tmp_path):
+    export(tmp_path, roles, start_processor, MAPPING, student=True)
+    weights = tmp_path / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match="cannot be loaded"):
+        load_model_folder(tmp_path)
+
+
+def test_a_folder_without_a_model_is_named(tmp_path):
+    with pytest.raises(MissingFileError, match=str(tmp_path)):
+        load_model_folder(tmp_path)
+
+
+def test_assets_are_compared_with_their_checksums(tmp_path):
+    import hashlib
+
+    (tmp_path / "a.bin").write_bytes(b"abc")
+    (tmp_path / "manifest.json").write_text(json.dumps({"a.bin": hashlib.sha256(b"abc").hexdigest()}))
+    check_assets(tmp_path)
+    (tmp_path / "a.bin").write_bytes(b"abd")
+    with pytest.raises(ChecksumError, match=r"a\.bin"):
+        check_assets(tmp_path)
+    (tmp_path / "a.bin").unlink()
+    with pytest.raises(MissingFileError, match=r"a\.bin"):
+        check_assets(tmp_path)
