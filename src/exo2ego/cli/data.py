@@ -196,7 +196,7 @@ def _clips_parser() -> VerbParser:
     _common(parser)
     parser.add_argument("--splits", nargs="+", default=["train"], help="train, val (default train)")
     parser.add_argument("--alpha", type=_alpha, default=None, help="EgoClip's alpha: auto (default) or seconds")
-    parser.add_argument("--pool", choices=("annotation", "take"), default="take", help="beta of one annotator or all")
+    parser.add_argument("--pool", choices=("annotation", "take"), default="take", help="narrations that give beta")
     parser.add_argument("--min-width", type=float, default=0.1, help="shortest clip in seconds (default 0.1)")
     parser.add_argument("--downscaled", choices=("auto", "yes", "no"), default="auto", help="use downscaled/448 videos")
     parser.add_argument("--rewrite-subject", action="store_true", help='"C lifts" becomes "Camera-wearer lifts"')
@@ -210,7 +210,7 @@ def _clips_parser() -> VerbParser:
 def _instruct_parser() -> VerbParser:
     parser = VerbParser(
         prog="exo2ego data instruct",
-        description="Conversations about videos (LLaVA / VideoLLaMA2 JSON); those about one span share one stored clip.",
+        description="Conversations about videos (LLaVA / VideoLLaMA2 JSON); one stored clip per span.",
         example="exo2ego data instruct --source world/instruct/ego.json --videos world/ego_exo4d --out shards/ego",
     )
     parser.add_argument("--source", type=Path, required=True, help="JSON list, or .jsonl, of conversations")

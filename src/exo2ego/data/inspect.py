@@ -75,7 +75,7 @@ def contact_sheet(shards: ShardSet, examples: int = 12) -> str:
     Raises ChecksumError or VideoError when a stored clip is damaged.
     """
     count = min(examples, len(shards))
-    places = np.linspace(0, len(shards) - 1, count).round().astype(int) if count else []
+    places = [round(i * (len(shards) - 1) / max(1, count - 1)) for i in range(count)]
     rows = "".join(f"<tr><td>{_text(n)}</td><td>{_text(v)}</td></tr>" for n, v in statistics_rows(statistics(shards)))
     sections = "".join(_section(shards, shards.samples[place]) for place in places)
     title = _text(shards.folder.name)

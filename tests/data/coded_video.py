@@ -1,0 +1,102 @@
+"""Test videos whose every frame carries its number as twelve black or white blocks."""
+
+import io
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+COLUMNS, ROWS = 4, 3
+
+
+def coded_frame(number: int, width: int = 64, height: int = 48) -> NDArray[np.uint8]:
+    """A picture that shows a number below 4096."""
+    bits = np.array([(number >> bit) & 1 for bit in range(COLUMNS * ROWS)], dtype=bool).reshape(ROWS, COLUMNS)
+    rows = np.arange(height) * ROWS // height
+    columns = np.arange(width) * COLUMNS // width
+    return np.repeat((bits[rows][:, columns] * 200 + 28).astype(np.uint8)[:, :, None], 3, axis=2)
+
+
+def number_of(picture: NDArray[np.uint8]) -> int:
+    """The number that a picture shows."""
+    height, width = picture.shape[:2]
+    number = 0
+    for bit in range(COLUMNS * ROWS):
+        row, column = divmod(bit, COLUMNS)
+        y, x = int((row + 0.5) * height / ROWS), int((column + 0.5) * width / COLUMNS)
+        number |= int(picture[y, x, 0] > 128) << bit
+    return number
+
+
+def numbers_of(pictures: NDArray[np.uint8]) -> list[int]:
+    return [number_of(picture) for picture in pictures]
+
+
+def make_video(
+    times_s: Sequence[float],
+    *,
+    codec: str = "libx264",
+    container: str = "mp4",
+    gop: int = 12,
+    b_frames: int = 0,
+    width: int = 64,
+    height: int = 48,
+    pix_fmt: str = "yuv420p",
+    first_number: int = 0,
+) -> bytes:
+    """A video with a frame at each of the times (milliseconds exact), numbered from `first_number`."""
+    buffer = io.BytesIO()
+    options = {"bf": str(b_frames), "threads": "1"} if codec == "libx264" else {}
+    with av.open(buffer, "w", format=container) as out:
+        stream = out.add_stream(codec, rate=round((len(times_s) - 1) / max(1e-3, times_s[-1] - times_s[0])) or 1)
+        stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
+        stream.codec_context.gop_size = gop
+        stream.codec_context.options = options
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for number, time_s in enumerate(times_s):
+            frame = av.VideoFrame.from_ndarray(coded_frame(first_number + number, width, height), format="rgb24")
+            frame.pts, frame.time_base = round(time_s * 1000), Fraction(1, 1000)
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return buffer.getvalue()
+
+
+def steady(count: int, fps: float = 10) -> list[float]:
+    return [number / fps for number in range(count)]
+
+
+def turned(content: bytes, matrix: Sequence[int]) -> bytes:
+    """The mp4 with another display matrix (a, b, c, d, x, y as whole numbers): (x, y) -> (ax + cy, bx + dy)."""
+    a, b, c, d, x, y = matrix
+    values = [a << 16, b << 16, 0, c << 16, d << 16, 0, x << 16, y << 16, 1 << 30]
+    at = content.index(b"tkhd") + 44
+    return content[:at] + b"".join((v & 0xFFFFFFFF).to_bytes(4, "big") for v in values) + content[at + 36 :]
+
+
+def cut_by_copy(content: bytes, start_s: float, path: Path) -> None:
+    """What `ffmpeg -ss START -c copy` does: packets from a key frame on, those before START hidden."""
+    with av.open(io.BytesIO(content)) as source, av.open(str(path), "w", format="mp4") as out:
+        stream = source.streams.video[0]
+        copy = out.add_stream_from_template(stream)
+        source.seek(int(start_s / stream.time_base), stream=stream)
+        shift = round(start_s / stream.time_base)
+        for packet in source.demux(stream):
+            if packet.dts is not None:
+                packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+                packet.stream = copy
+                out.mux(packet)
+
+
+def audio_only() -> bytes:
+    """One second of silence in mp4."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="mp4") as out:
+        stream = out.add_stream("aac", rate=16000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 16000), dtype=np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 16000
+        out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return buffer.getvalue()
