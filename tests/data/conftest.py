@@ -1,0 +1,35 @@
+"""Fixtures: the tiny download with numbered frames."""
+
+from pathlib import Path
+
+import pytest
+from coded_video import make_video, steady
+from tiny_tree import CAMERAS, SPLITS, TAKES, Tree, annotation, description, take_row
+
+
+@pytest.fixture(scope="session")
+def numbered() -> dict[str, bytes]:
+    """Six seconds at 10 frames a second for each camera; frame i shows i + 100 x the camera's position."""
+    return {cam: make_video(steady(60), width=48, first_number=100 * n) for n, cam in enumerate(CAMERAS)}
+
+
+@pytest.fixture
+def tree(tmp_path: Path, numbered: dict[str, bytes]) -> Tree:
+    """Four takes, five usable training narrations, saved."""
+    train = {
+        "uid-a": [
+            annotation("ann-1", [description("C lifts the cup.", 1.0), description("C drops the cup.", 3.0)]),
+            annotation("ann-2", [description("C holds a <b>cup</b>.", 2.0, best_exo={"cam_id": "cam01"})]),
+        ],
+        "uid-b": [annotation("ann-3", [description("C turns the bolt.", 2.0), description("C taps it.", 4.0)])],
+    }
+    val = {"uid-v": [annotation("ann-4", [description("C writes.", 2.0), description("C stops.", 5.0)])]}
+    rows = [take_row(uid, name) for uid, name in TAKES.items()]
+    made = Tree(root=tmp_path / "ego_exo4d", takes=rows, train=train, val=val, splits=dict(SPLITS))
+    for uid in TAKES:
+        for camera in CAMERAS:
+            path = made.video(uid, camera)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(numbered[camera])
+    made.save()
+    return made

@@ -1,0 +1,154 @@
+"""The reader of the Ego-Exo4D layout: documentation samples, dirt, errors that name the place."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tiny_tree import Tree, annotation, description
+
+from exo2ego.data.egoexo4d import read_root
+from exo2ego.errors import FormatError, MissingFileError
+
+REAL = Path(__file__).parents[3] / "shared" / "data" / "ego_exo4d"
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the documentation's samples (../shared/data/ego_exo4d) are not here")
+def test_documentation_samples(tmp_path: Path) -> None:
+    """Their take and their descriptions are of different takes; the latter are lent the former's uid."""
+    (tmp_path / "annotations").mkdir()
+    shutil.copy(REAL / "takes.docsample.json", tmp_path / "takes.json")
+    shutil.copy(REAL / "splits.schema.json", tmp_path / "annotations" / "splits.json")
+    sample = (REAL / "atomic_descriptions.docsample.json").read_text()
+    (tmp_path / "annotations" / "atomic_descriptions_train.json").write_text(sample)
+    assert read_root(tmp_path).problem_counts() == {"unknown take": 1}
+    uid = "13f01c79-5bfd-42f5-90ce-ee350aa1c3ad"
+    lent = sample.replace("3c489f86-8896-4c86-8a5a-929999799d36", uid)
+    (tmp_path / "annotations" / "atomic_descriptions_train.json").write_text(lent)
+    dataset = read_root(tmp_path)
+    take = dataset.takes[uid]
+    assert take.ego is not None
+    assert take.ego.path == "takes/cmu_bike01_2/frame_aligned_videos/aria01_214-1.mp4"
+    assert [exo.cam_id for exo in take.exos] == ["cam01"]
+    assert (take.scenario, take.university, take.split, take.best_exo) == ("Bike Repair", "cmu", "train", "cam04")
+    assert [n.ego_visible for n in dataset.narrations] == [False, False, True, True, False]
+    assert [n.subject for n in dataset.narrations] == ["C", "C", "C", "O", "C"]
+    assert not any(n.unsure for n in dataset.narrations)
+    assert dataset.narrations[2].best_exo == "cam02"
+
+
+def test_splits_are_lower_cased_and_cameras_sorted_out(tree: Tree) -> None:
+    dataset = read_root(tree.root)
+    assert {uid: take.split for uid, take in dataset.takes.items()} == {
+        "uid-a": "train",
+        "uid-b": "train",
+        "uid-v": "val",
+        "uid-t": "test",
+    }
+    take = dataset.takes["uid-a"]
+    assert take.ego is not None
+    assert (take.ego.cam_id, [exo.cam_id for exo in take.exos]) == ("aria01", ["cam01", "cam02"])
+    assert len(dataset.narrations) == 7
+
+
+@pytest.mark.parametrize(("value", "meaning"), [("0", False), ("1", True), (0, False), (1, True), (True, True)])
+def test_flags_in_all_their_forms(tree: Tree, value: object, meaning: bool) -> None:
+    tree.train = {"uid-a": [annotation("x", [description("C sits.", 1.0, ego_visible=value, unsure=value)])]}
+    narration = read_root(tree.save()).narrations[0]
+    assert (narration.ego_visible, narration.unsure) == (meaning, meaning)
+
+
+def test_problems_are_counted_and_not_fatal(tree: Tree) -> None:
+    tree.takes[1]["is_dropped"] = True
+    del tree.splits["uid-v"]
+    tree.train["uid-nowhere"] = [annotation("x", [description("C sits.", 1.0)])]
+    dataset = read_root(tree.save())
+    assert dataset.problem_counts() == {"dropped take": 1, "take without split": 1, "unknown take": 1}
+    assert {n.take_uid for n in dataset.narrations} == {"uid-a"}
+
+
+def test_null_paths_and_cameras_without_videos(tree: Tree) -> None:
+    tree.takes[0]["frame_aligned_videos"]["cam01"]["0"]["relative_path"] = None
+    tree.takes[1]["frame_aligned_videos"]["aria01"]["rgb"]["relative_path"] = None
+    dataset = read_root(tree.save())
+    assert [exo.cam_id for exo in dataset.takes["uid-a"].exos] == ["cam02"]
+    assert dataset.takes["uid-b"].ego is None
+
+
+def test_downscaled_videos_are_taken_when_only_they_exist(tree: Tree) -> None:
+    full = tree.video("uid-a", "cam01")
+    small = full.parent / "downscaled" / "448" / full.name
+    small.parent.mkdir(parents=True)
+    full.rename(small)
+    paths = {exo.cam_id: exo.path for exo in read_root(tree.root).takes["uid-a"].exos}
+    assert paths["cam01"].endswith("frame_aligned_videos/downscaled/448/cam01.mp4")
+    assert paths["cam02"].endswith("frame_aligned_videos/cam02.mp4")
+    forced = read_root(tree.root, downscaled=True).takes["uid-a"].exos
+    assert all("downscaled/448" in exo.path for exo in forced)
+
+
+def spoil(tree: Tree, where: str, value: Any) -> None:
+    spoilt: dict[str, Any] = {"takes": tree.takes, "train": tree.train, "splits": tree.splits}
+    *steps, last = where.split("/")
+    place: Any = spoilt
+    for step in steps:
+        place = place[int(step)] if isinstance(place, list) else place[step]
+    if value is None:
+        del place[last]
+    else:
+        place[last] = value
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "message"),
+    [
+        ("takes/1/take_name", None, r"takes\.json: row 1 \(take uid-b\): field 'take_name' is missing"),
+        ("takes/1/duration_sec", "long", r"row 1 \(take uid-b\): field 'duration_sec' is \"long\"; expected a finite"),
+        ("takes/1/duration_sec", -2.0, "expected more than 0"),
+        ("takes/1/take_uid", "uid-a", "expected a uid that no earlier row has"),
+        ("takes/0/capture", None, "field 'capture' is missing"),
+        ("takes/0/capture/cameras", 3, "field 'cameras' is 3; expected a list"),
+        ("takes/0/frame_aligned_videos/cam01/0/relative_path", "../../etc/x.mp4", "inside the download folder"),
+        ("takes/0/frame_aligned_videos/cam01/0/relative_path", "/etc/x.mp4", "inside the download folder"),
+        ("train/uid-a/0/descriptions/1/timestamp", "soon", r"take uid-a annotation 0 description 1: field 'timestamp'"),
+        ("train/uid-a/0/descriptions/1/timestamp", True, "expected a finite number"),
+        ("train/uid-a/0/descriptions/1/ego_visible", "yes", "field 'ego_visible' is \"yes\""),
+        ("train/uid-a/0/descriptions", None, "field 'descriptions' is missing"),
+        ("train/uid-a/0/descriptions/0/subject", None, "field 'narration_subject' is missing"),
+        ("splits/uid-a", "holdout", r"splits\.json: take_uid_to_split: field 'uid-a' is \"holdout\""),
+    ],
+)
+def test_wrong_content_is_named_to_the_field(tree: Tree, where: str, value: object, message: str) -> None:
+    spoil(tree, where, value)
+    with pytest.raises(FormatError, match=message):
+        read_root(tree.save())
+
+
+@pytest.mark.parametrize(
+    "name", ["takes.json", "annotations/splits.json", "annotations/atomic_descriptions_train.json"]
+)
+def test_malformed_json_is_named(tree: Tree, name: str) -> None:
+    path = tree.root / name
+    path.write_text(path.read_text()[:-20])
+    with pytest.raises(FormatError, match=rf"{path.name}: not valid JSON at line 1 column"):
+        read_root(tree.root)
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(FormatError, match=f"{path.name}: not valid JSON"):
+        read_root(tree.root)
+    path.write_text(json.dumps("text"))
+    with pytest.raises(FormatError, match=f"{path.name}: expected"):
+        read_root(tree.root)
+
+
+def test_missing_places(tree: Tree) -> None:
+    with pytest.raises(MissingFileError, match="no such folder"):
+        read_root(tree.root / "absent")
+    (tree.root / "annotations" / "atomic_descriptions_val.json").unlink()
+    assert len(read_root(tree.root).narrations) == 5
+    (tree.root / "annotations" / "atomic_descriptions_train.json").unlink()
+    with pytest.raises(MissingFileError, match="download --parts annotations"):
+        read_root(tree.root)
+    (tree.root / "takes.json").unlink()
+    with pytest.raises(MissingFileError, match=r"takes\.json: no such file"):
+        read_root(tree.root)

@@ -1,0 +1,137 @@
+"""Filters: each reason counted once, totals that add up, leakage refused."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tiny_tree import Tree, annotation, description
+
+from exo2ego.data.clips import ClipRule
+from exo2ego.data.egoexo4d import read_root
+from exo2ego.data.pairs import DROP_REASONS, FilterRule, assert_no_leakage, make_clips, rewrite_subject
+from exo2ego.errors import FormatError, LeakageError
+
+RULE = ClipRule(alpha=4.0)
+
+
+def test_clean_tree_keeps_all_of_train(tree: Tree) -> None:
+    clips, report = make_clips(read_root(tree.root), RULE, FilterRule())
+    assert (report.total, report.kept, report.dropped["other split"]) == (7, 5, 2)
+    assert [clip.text for clip in clips if clip.take_name == "kitchen_1"] == [
+        "C lifts the cup.",
+        "C holds a <b>cup</b>.",
+        "C drops the cup.",
+    ]
+    # beta of kitchen_1 is 1 s over both annotators, so clips are 1 / 4 s wide.
+    assert (clips[2].start_s, clips[2].end_s) == (0.875, 1.125)
+    assert [clip.best_exo for clip in clips if clip.take_name == "kitchen_1"] == ["cam02", "cam01", "cam02"]
+    assert all("." not in clip.clip_id for clip in clips)
+
+
+def test_every_reason_is_counted_once(tree: Tree) -> None:
+    tree.train["uid-a"] += [
+        annotation("bad", [description("C nods.", 1.0)], rejected=True),
+        annotation(
+            "mixed",
+            [
+                description("C nods.", 1.0, unsure="1"),
+                description("O nods.", 1.0, subject="O", ego_visible=False),
+                description("  ", 1.0),
+                description("#C ", 1.0),
+                description("C nods.", 1.0, ego_visible="0"),
+                description("C nods.", 6.5),
+                description("C nods.", -0.5),
+            ],
+        ),
+    ]
+    tree.video("uid-b", "aria01").unlink()
+    tree.video("uid-v", "cam01").unlink()
+    tree.video("uid-v", "cam02").unlink()
+    dataset = read_root(tree.save())
+    _, report = make_clips(dataset, RULE, FilterRule(splits=("train", "val")))
+    assert dict(report.dropped) == {
+        "other split": 0,
+        "rejected": 1,
+        "unsure": 1,
+        "other subject": 1,
+        "empty": 2,
+        "not ego-visible": 1,
+        "outside the take": 2,
+        "missing video": 2,
+        "missing exo": 2,
+    }
+    assert report.total == report.kept + sum(report.dropped.values())
+    keep = FilterRule(keep_rejected=True, keep_unsure=True, keep_other_subjects=True, keep_not_ego_visible=True)
+    assert make_clips(dataset, RULE, keep)[1].kept == 3 + 4
+    assert tuple(report.dropped) == DROP_REASONS
+
+
+def test_narrations_left_out_for_their_place_do_not_stretch_the_others(tree: Tree) -> None:
+    before, _ = make_clips(read_root(tree.root), RULE, FilterRule())
+    tree.train["uid-a"][0]["descriptions"].append(description("C nods.", 500.0))
+    after, _ = make_clips(read_root(tree.save()), RULE, FilterRule())
+    assert after == before
+
+
+def test_one_missing_exo_leaves_the_narration_and_is_counted(tree: Tree) -> None:
+    tree.video("uid-a", "cam01").unlink()
+    clips, report = make_clips(read_root(tree.root), RULE, FilterRule())
+    assert report.kept == 5
+    assert report.missing_exo_videos == 3
+    assert {len(clip.exos) for clip in clips if clip.take_uid == "uid-a"} == {1}
+
+
+def test_takes_nobody_described_are_counted(tree: Tree) -> None:
+    del tree.train["uid-b"]
+    assert make_clips(read_root(tree.save()), RULE, FilterRule())[1].takes_without_narrations == 1
+
+
+def test_two_annotations_of_one_uid_are_refused(tree: Tree) -> None:
+    tree.train["uid-a"][1]["annotation_uid"] = "ann-1"
+    with pytest.raises(FormatError, match="annotation uids of a take must differ"):
+        make_clips(read_root(tree.save()), RULE, FilterRule())
+
+
+@pytest.mark.parametrize("splits", [("test",), ("train", "test"), ("all",), ()])
+def test_splits_without_descriptions_are_refused(splits: tuple[str, ...]) -> None:
+    with pytest.raises(FormatError, match="split"):
+        FilterRule(splits=splits)
+
+
+@pytest.mark.parametrize(
+    ("text", "rewritten"),
+    [
+        ("C lifts the cup.", "Camera-wearer lifts the cup."),
+        ("#C C lifts the cup.", "Camera-wearer lifts the cup."),
+        ("#cC lifts", "#cC lifts"),
+        ("C lifts. C drops it.", "Camera-wearer lifts. Camera-wearer drops it."),
+        ("C's hand lifts", "Camera-wearer's hand lifts"),
+        ("CC lifts C", "CC lifts C"),
+        ("Man X gives C a cup of vitamin C.", "Man X gives C a cup of vitamin C."),
+        ("C-clamp falls", "C-clamp falls"),
+        ("Cuts C", "Cuts C"),
+        ("#O man X walks", "man X walks"),
+    ],
+)
+def test_rewriting(text: str, rewritten: str) -> None:
+    assert rewrite_subject(text) == rewritten
+
+
+@given(st.text(max_size=60))
+def test_rewriting_twice_changes_nothing_more_without_tags(text: str) -> None:
+    once = rewrite_subject(text.replace("#", ""))
+    assert rewrite_subject(once) == once
+
+
+def test_leakage_is_refused(tree: Tree) -> None:
+    clips, _ = make_clips(read_root(tree.root), RULE, FilterRule())
+    assert_no_leakage(clips, ["uid-v", "uid-t"])
+    with pytest.raises(LeakageError, match="uid-b"):
+        assert_no_leakage(clips, ["uid-t", "uid-b"])
+
+
+def test_a_clean_root_is_not_written_to(tree: Tree) -> None:
+    before = sorted(Path(tree.root).rglob("*"))
+    make_clips(read_root(tree.root), RULE, FilterRule())
+    assert sorted(Path(tree.root).rglob("*")) == before
