@@ -14,7 +14,7 @@ from rich.console import Console
 from exo2ego.bench.baselines import RandomModel
 from exo2ego.bench.model import AnswerModel
 from exo2ego.bench.report import AVERAGE, RunScores, as_markdown, build, cells, header, read_runs, write_report
-from exo2ego.bench.report_table import table
+from exo2ego.bench.report_table import tables
 from exo2ego.bench.run import RunSettings, run
 from exo2ego.bench.score import score_folder
 from exo2ego.bench.tasks import TASKS
@@ -89,12 +89,20 @@ def test_all_files_are_written_and_agree(two: list[RunScores], tmp_path: Path) -
     assert "| egomcq/inter accuracy (likelihood) | 100.0 [" in card
 
 
-def test_the_terminal_shows_headlines_and_their_parts(two: list[RunScores]) -> None:
-    console = Console(width=200, record=True, file=io.StringIO())
-    console.print(table(build(two)))
+def test_the_terminal_shows_headlines_and_their_parts_in_80_columns(two: list[RunScores]) -> None:
+    console = Console(width=80, record=True, file=io.StringIO())
+    for table in tables(build(two)):
+        console.print(table)
     text = console.export_text()
-    assert "egomcq/inter accuracy (likelihood)" in text
-    assert "  untold" in text
+    for words in (
+        "│ egomcq/inter accuracy ",
+        "│   untold ",
+        "fake minus the others",
+        "100.0 │",
+        "[72.2, 100.0]",
+        "likelihood",
+    ):
+        assert words in text, text
     assert "facet" not in text
     assert "alpha=0" not in text
 

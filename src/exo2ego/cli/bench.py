@@ -216,12 +216,13 @@ def _score(command: Score) -> int:
 
 def _report(command: Report) -> int:
     from exo2ego.bench.report import build, published_lines, read_runs, write_report
-    from exo2ego.bench.report_table import table
+    from exo2ego.bench.report_table import tables
     from exo2ego.cli.common import console
 
     terminal = console()
     report = build(read_runs(command.runs))
-    terminal.print(table(report))
+    for table in tables(report):
+        terminal.print(table)
     for line in published_lines(report):
         terminal.print(f"published by others: {line}", markup=False)
     for path in write_report(report, command.out):
