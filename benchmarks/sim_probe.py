@@ -86,13 +86,11 @@ def read_clips(root: Path, ego: bool, split: str, limit: int) -> tuple[NDArray[n
 
 
 def _frames(path: Path) -> tuple[NDArray[np.uint8], float]:
-    """All frames at 64 px by area average (a multiple of 64 px wide), and the frame rate."""
+    """All frames at 64 px by area average, and the frame rate."""
     with av.open(str(path)) as container:
         rate = float(container.streams.video[0].average_rate)
-        frames = np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
-    step = frames.shape[1] // SIZE_PX
-    shape = (len(frames), SIZE_PX, step, SIZE_PX, step, 3)
-    return frames.reshape(shape).mean(axis=(2, 4)).astype(np.uint8), rate
+        sized = (frame.reformat(SIZE_PX, SIZE_PX, "rgb24", interpolation="AREA") for frame in container.decode(video=0))
+        return np.stack([frame.to_ndarray() for frame in sized]), rate
 
 
 def as_input(clips: NDArray[np.uint8]) -> Tensor:
@@ -125,7 +123,7 @@ def train(clips: NDArray[np.uint8], labels: dict[str, Tensor], epochs: int, batc
             nn.utils.clip_grad_norm_(probe.parameters(), 1.0)
             optimizer.step()
             schedule.step()
-        print(f"epoch {epoch + 1}/{epochs}: {[round(float(loss), 2) for loss in losses]}", file=sys.stderr, flush=True)
+        print(f"epoch {epoch + 1}/{epochs}: {[round(loss.item(), 2) for loss in losses]}", file=sys.stderr, flush=True)
     return probe
 
 
