@@ -1,0 +1,90 @@
+"""`exo2ego data ...`: the report a user reads, exit codes, one line for every mistake."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from tiny_tree import Tree
+
+from exo2ego.cli.__main__ import main
+from exo2ego.data.shards import open_shards
+
+
+def clips(tree: Tree, out: Path, *more: str) -> list[str]:
+    base = ["data", "clips", "--source", str(tree.root), "--out", str(out), "--frames", "4", "--size", "32"]
+    return [*base, *more]
+
+
+def test_clips_then_inspect(tree: Tree, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tree.train["uid-nowhere"] = []
+    tree.save()
+    out = tmp_path / "shards"
+    assert main(clips(tree, out, "--rewrite-subject")) == 0
+    printed = capsys.readouterr().out
+    assert "narrations: 7, kept: 5" in printed
+    assert "left out, other split: 2" in printed
+    assert "1 x unknown take" in printed
+    assert "10 ego-exo pairs of 5 narrations" in printed
+    assert {s.text.split()[0] for s in open_shards(out).samples} == {"Camera-wearer"}
+    figures = tmp_path / "figures.json"
+    assert main(["data", "inspect", str(out), "--json", str(figures), "--verify"]) == 0
+    printed = capsys.readouterr().out
+    assert "every checksum is right" in printed
+    assert json.loads(figures.read_text())["pairs"] == 10
+    assert (out / "sheet.html").read_text().startswith("<!doctype html>")
+    assert main(clips(tree, out, "--rewrite-subject")) == 0
+
+
+def test_instruct(tree: Tree, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    turns = [{"from": "human", "value": "<video>\nWhat?"}, {"from": "gpt", "value": "A cup"}]
+    video = "takes/bench_2/frame_aligned_videos/cam01.mp4"
+    rows = [{"id": n, "video": video, "start_s": 1.0, "end_s": 3.0, "conversations": turns} for n in range(3)]
+    source = tmp_path / "ego.json"
+    source.write_text(json.dumps([*rows, {"id": "bad"}]))
+    out = tmp_path / "out"
+    options = ["--source", str(source), "--videos", str(tree.root), "--out", str(out), "--frames", "4"]
+    assert main(["data", "instruct", *options]) == 0
+    printed = capsys.readouterr().out
+    assert "conversations: 4, stored: 3 about 1 spans" in printed
+    assert "bad rows: 1; the first:" in printed
+    assert "field 'video' is missing" in " ".join(printed.split())
+    assert len(open_shards(out).samples[0].conversations) == 3
+    assert main(["data", "inspect", str(out)]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["data", "clipz"], "unknown verb 'data clipz'"),
+        (["data", "clips"], "required"),
+        (["data", "clips", "--source", "absent", "--out", "x"], "absent: no such folder"),
+        (["data", "clips", "--source", "absent", "--out", "x", "--alpha", "few"], "neither auto nor"),
+        (["data", "clips", "--source", "absent", "--out", "x", "--alpha", "-1"], "alpha is -1.0"),
+        (["data", "clips", "--source", "absent", "--out", "x", "--splits", "test"], "withholds those of test"),
+        (["data", "clips", "--source", "absent", "--out", "x", "--min-width", "nan"], "minimum width is nan"),
+        (["data", "instruct", "--source", "absent.json", "--videos", ".", "--out", "x"], "absent.json: no such file"),
+        (["data", "inspect", "absent"], "absent: no such folder"),
+    ],
+)
+def test_mistakes_are_one_line(
+    arguments: Sequence[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    complaint = capsys.readouterr().err
+    assert message in complaint
+    assert complaint.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("verb", ["clips", "instruct", "inspect"])
+def test_help_shows_an_example(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["data", verb, "--help"])
+    assert left.value.code == 0
+    assert f"exo2ego data {verb} " in capsys.readouterr().out.split("example:")[1]

@@ -1,0 +1,43 @@
+"""Statistics of a known directory, and a page that holds everything it shows and nothing executable."""
+
+import re
+from pathlib import Path
+
+from test_shards import build
+from tiny_tree import Tree
+
+from exo2ego.data.inspect import contact_sheet, statistics, statistics_text
+
+
+def test_statistics(tree: Tree, tmp_path: Path) -> None:
+    figures = statistics(build(tree.root, tmp_path / "out"))
+    assert {name: figures[name] for name in ("takes", "videos", "clips", "narrations", "pairs")} == {
+        "takes": 2,
+        "videos": 6,
+        "clips": 15,
+        "narrations": 5,
+        "pairs": 10,
+    }
+    # kitchen_1: three clips of 1 / 2.5 s; bench_2: two of 2 / 2.5 s.
+    assert abs(figures["mean_clip_s"] - (3 * 0.4 + 2 * 0.8) / 5) < 1e-9
+    assert abs(figures["clip_hours"] - 3 * 2.8 / 3600) < 1e-9
+    assert figures["share_under_1_s"] == 1.0
+    assert figures["scenarios"] == {"Cooking": 5}
+    lines = statistics_text(figures).splitlines()
+    assert len({len(line) for line in lines}) == 1
+    assert any(re.fullmatch(r"left out: other split\s+2", line) for line in lines)
+
+
+def test_page_is_self_contained_and_escaped(tree: Tree, tmp_path: Path) -> None:
+    page = contact_sheet(build(tree.root, tmp_path / "out"), examples=5)
+    assert "C holds a &lt;b&gt;cup&lt;/b&gt;." in page
+    assert "<b>" not in page
+    assert page.count('src="data:image/jpeg;base64,') == 15
+    assert not re.search(r"https?://|<script|<link", page)
+    assert page.count("(best)") == 5
+
+
+def test_fewer_samples_than_examples(tree: Tree, tmp_path: Path) -> None:
+    shards = build(tree.root, tmp_path / "out")
+    assert contact_sheet(shards, examples=50).count("<section>") == 5
+    assert contact_sheet(shards, examples=1).count("<section>") == 1
