@@ -164,7 +164,7 @@ def test_impossible_samples_are_refused(shards: ShardSet, changes: dict[str, Any
 def test_bad_videos_are_quarantined_with_the_reason_and_never_replaced(tree: Tree, tmp_path: Path) -> None:
     tree.video("uid-a", "cam01").write_bytes(b"")
     whole = make_video(steady(60), container="matroska", width=48)
-    tree.video("uid-b", "aria01").write_bytes(whole[: len(whole) * 7 // 10]  # pictures up to 3.3 s)
+    tree.video("uid-b", "aria01").write_bytes(whole[: len(whole) * 7 // 10])  # pictures up to 3.3 s
     built = build(tree.root, tmp_path / "out")
     texts = {sample.text: sample.views for sample in built.samples}
     assert set(texts) == {"C lifts the cup.", "C holds a <b>cup</b>.", "C drops the cup.", "C turns the bolt."}
@@ -260,9 +260,7 @@ def test_places_that_cannot_be_written(tree: Tree, tmp_path: Path, place: str) -
     assert "\n" not in str(caught.value)
 
 
-def test_full_disk_leaves_no_partial_file_and_can_be_resumed(
-    tree: Tree, shards: ShardSet, tmp_path: Path
-) -> None:
+def test_full_disk_leaves_no_partial_file_and_can_be_resumed(tree: Tree, shards: ShardSet, tmp_path: Path) -> None:
     """A limit on file size stands for the full disk: the kernel refuses the write in the middle of a shard."""
     out = tmp_path / "full"
     script = (
