@@ -27,9 +27,7 @@ def chosen_recipe(name: str, stage: str, steps: int | None, batch_size: int | No
     return replace(recipe, stages=recipe.stages | {stage: replace(config, optim=optim)})
 
 
-def start_folder(
-    recipe: Recipe, stage: str, start: Path | None, data: Sequence[Path], out: Path, seed: int
-) -> Path:
+def start_folder(recipe: Recipe, stage: str, start: Path | None, data: Sequence[Path], out: Path, seed: int) -> Path:
     """The start the user named; else the shipped one; for `initial` a fresh random model under `out`."""
     if start is not None:
         return start
@@ -39,6 +37,13 @@ def start_folder(
         raise InputError(f"recipe {recipe.name} has no random start; give --start a model folder")
     fresh = out / "random"
     if not (fresh / "config.json").is_file():
-        texts = [t for folder in data for s in open_shards(folder).samples for c in s.conversations for turn in c for t in (turn.question, " " + turn.answer)]
+        texts = [
+            t
+            for folder in data
+            for s in open_shards(folder).samples
+            for c in s.conversations
+            for turn in c
+            for t in (f" {turn.question}", f" {turn.answer}")
+        ]
         fresh_model(recipe, texts, fresh, seed=seed)
     return fresh

@@ -1,0 +1,25 @@
+"""Schedule and parameter groups."""
+
+import pytest
+import torch
+
+from exo2ego.training.config import Optim
+from exo2ego.training.optim import build_optimizer, learning_rate
+
+OPTIM = Optim(steps=100, batch_size=1, lr=2.0, warmup=0.1, weight_decay=0.5)
+
+
+def test_warm_up_peak_and_end():
+    rates = [learning_rate(step, OPTIM) for step in range(100)]
+    assert rates[0] == pytest.approx(0.2)
+    assert max(rates) == pytest.approx(2.0)
+    assert rates[9] == pytest.approx(2.0)
+    assert 0 < rates[-1] < 0.01
+    assert all(a >= b for a, b in zip(rates[10:], rates[11:], strict=False))
+
+
+def test_vectors_do_not_decay_and_frozen_parameters_are_left_out():
+    model = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.Linear(2, 2))
+    model[1].requires_grad_(False)
+    groups = build_optimizer(model, OPTIM).param_groups
+    assert [(len(g["params"]), g["weight_decay"]) for g in groups] == [(1, 0.5), (1, 0.0)]

@@ -1,0 +1,41 @@
+"""Impossible settings are refused where they are written."""
+
+import pytest
+
+from exo2ego.models.roles import MappingSpec
+from exo2ego.training.config import Objectives, Optim, Recipe, StageConfig
+
+OPTIM = {"steps": 1, "batch_size": 1, "lr": 1e-3}
+
+
+@pytest.mark.parametrize(
+    "bad", [{"steps": 0}, {"batch_size": 0}, {"lr": 0.0}, {"warmup": 1.0}, {"clip_norm": 0.0}, {"lr": -1.0}]
+)
+def test_impossible_optimisers(bad):
+    with pytest.raises(ValueError, match=r"must be at least 1|impossible optimiser"):
+        Optim(**(OPTIM | bad))
+
+
+@pytest.mark.parametrize("bad", [{"kl": -1.0}, {"kl_temperature": 0.0}, {"contrastive_temperature": -0.1}])
+def test_impossible_objectives(bad):
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        Objectives(**bad)
+
+
+def recipe(stage, probes=()):
+    return Recipe(
+        name="r", mapping=MappingSpec(), stages={"guidance": stage}, num_frames=8, size_px=64, probe_questions=probes
+    )
+
+
+def test_answer_kl_needs_probes():
+    stage = StageConfig(optim=Optim(**OPTIM), trains=("ego.*",), objectives=Objectives(answer_kl=1.0))
+    with pytest.raises(ValueError, match="no probes to read"):
+        recipe(stage)
+
+
+def test_probes_need_questions():
+    stage = StageConfig(optim=Optim(**OPTIM), trains=("ego.*",), probes=2)
+    with pytest.raises(ValueError, match="no probe_questions"):
+        recipe(stage)
+    assert recipe(stage, ("What colour?",)).as_json()["stages"]["guidance"]["probes"] == 2
