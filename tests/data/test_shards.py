@@ -1,5 +1,6 @@
 """Shards: exact clips, byte-identical however they were built, every damage found, nothing half-written."""
 
+import contextlib
 import json
 import pickle
 import resource
@@ -7,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
@@ -232,6 +234,49 @@ def test_kill_9_and_resume(tree: Tree, shards: ShardSet, tmp_path: Path, after: 
         open_shards(out)
     build(tree.root, out)
     assert contents(out) == finished
+
+
+ORPHANED = """
+import sys, time
+from pathlib import Path
+sys.path[:0] = [{tests!r}, {src!r}]
+from test_shards import build
+
+def linger(done, total):
+    if done:
+        print(done, flush=True)
+        time.sleep(60)
+
+if __name__ == "__main__":
+    build(Path({root!r}), Path({out!r}), workers=2, progress=linger)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_workers_go_with_a_stopped_parent(tree: Tree, tmp_path: Path, number: signal.Signals) -> None:
+    """Workers left behind would write beside the next build's."""
+    names = {"tests": str(Path(__file__).parent), "src": str(Path(shard_group.__file__).parents[2])}
+    script = tmp_path / "script.py"
+    script.write_text(ORPHANED.format(root=str(tree.root), out=str(tmp_path / "out"), **names))
+    process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout is not None
+    process.stdout.readline()
+    children = [int(child) for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+    assert len(children) >= 2
+    process.send_signal(number)
+    process.wait(timeout=20)
+    deadline = time.monotonic() + 10
+    while (left := [pid for pid in children if Path(f"/proc/{pid}/stat").exists() and not is_zombie(pid)]) and (
+        time.monotonic() < deadline
+    ):
+        time.sleep(0.05)
+    assert not left
+
+
+def is_zombie(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    return True
 
 
 def test_a_second_build_in_the_same_place_is_refused(tree: Tree, tmp_path: Path) -> None:

@@ -214,7 +214,7 @@ def test_written_clips_read_back_whole_at_odd_rates() -> None:
 def test_write_is_atomic_when_the_disk_is_full(tmp_path: Path) -> None:
     target = tmp_path / "a.mp4"
     target.write_bytes(b"before")
-    (tmp_path / "a.mp4.tmp").symlink_to("/dev/full")
+    (tmp_path / f"a.mp4.{os.getpid()}.tmp").symlink_to("/dev/full")
     with pytest.raises(OutputError, match="No space left"):
         write_video(target, np.zeros((2, 32, 32, 3), dtype=np.uint8), 10)
     assert target.read_bytes() == b"before"

@@ -110,8 +110,11 @@ def refusing_bad_output(path: Path) -> Iterator[None]:
 
 
 def temporary(path: Path) -> Path:
-    """The name under which a file is written before it is complete."""
-    return path.with_name(path.name + TMP_SUFFIX)
+    """The name under which this process writes a file before it is complete.
+
+    With the process number, since a killed parent's worker may live on for a moment beside the next build's.
+    """
+    return path.with_name(f"{path.name}.{os.getpid()}{TMP_SUFFIX}")
 
 
 def write_atomic(path: Path, content: bytes) -> None:

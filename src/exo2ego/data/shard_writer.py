@@ -8,12 +8,16 @@ builds what is missing. Bytes do not depend on the number of workers or on inter
 import contextlib
 import fcntl
 import json
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from hashlib import sha256
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.synchronize import Event
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +41,7 @@ from exo2ego.records import Clip, Conversation
 
 BUILD = "build.json"
 LOCK = "build.lock"
-SAMPLES_PER_SHARD = 128
+SAMPLES_PER_SHARD = 32
 """A shard is closed at the first change of take from this on."""
 
 Progress = Callable[[int, int], None]
@@ -198,19 +202,38 @@ def _run(todo: Sequence[Group], workers: int, done: int, total: int, progress: P
             progress(done, total)
         return
     # Not forked: the caller may hold threads (progress display, torch) that would not survive.
-    with ProcessPoolExecutor(min(workers, len(todo)), mp_context=get_context("spawn")) as pool:
-        running: dict[Future[int], Group] = {pool.submit(build_group, group): group for group in todo}
-        try:
-            while running:
-                for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    future.result()
-                    done += len(running.pop(future).planned)
-                    progress(done, total)
-        except BrokenProcessPool:
-            message = f"{todo[0].folder}: a worker was killed (out of memory?); run again, with fewer --workers"
-            raise OutputError(message) from None
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    context = get_context("spawn")
+    stop = context.Event()
+    pool = ProcessPoolExecutor(
+        min(workers, len(todo)), mp_context=context, initializer=_leave_with_parent, initargs=(stop,)
+    )
+    running: dict[Future[int], Group] = {pool.submit(build_group, group): group for group in todo}
+    try:
+        while running:
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                future.result()
+                done += len(running.pop(future).planned)
+                progress(done, total)
+    except BrokenProcessPool:
+        message = f"{todo[0].folder}: a worker was killed (out of memory?); run again, with fewer --workers"
+        raise OutputError(message) from None
+    finally:
+        if running:
+            stop.set()  # after Ctrl-C or an error: what is half done is thrown away
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _leave_with_parent(stop: Event) -> None:
+    """Initializer of a worker: Ctrl-C is the parent's business; a parent that stops or dies takes the worker along."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = parent_process()
+
+    def watch() -> None:
+        while not stop.wait(0.2) and parent is not None and parent.is_alive():
+            pass
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _finish(
