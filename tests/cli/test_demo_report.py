@@ -39,7 +39,7 @@ def test_the_page_is_whole(report: DemoReport) -> None:
     assert nesting.open == []
     assert nesting.seen.count("svg") == 1
     assert nesting.seen.count("img") == 4 * 6
-    assert "1.0 [0.0, 2.0]" in page
+    assert "<td>1.0<small>[0.0, 2.0]</small></td>" in page
     assert "lifts the cup" in page
     assert "(nothing)" in page
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from exo2ego.cli.common import VerbParser, at_least, existing_file, seconds
+from exo2ego.cli.common import VerbParser, at_least, existing_file, quiet_libraries, seconds
 from exo2ego.errors import EnvironmentUnfitError, InputError, MissingFileError
 from exo2ego.records import VideoSpan
 
@@ -87,6 +87,8 @@ def main(argv: Sequence[str]) -> int:
     args = parse(argv)
     folder = model_dir(args.model)
     from exo2ego.inference.engine import Engine
+
+    quiet_libraries()
 
     engine = Engine.load(folder, pick_device(args.device))
     print(engine.generate(args.span(), args.question, max_new_tokens=args.max_new_tokens))

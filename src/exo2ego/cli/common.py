@@ -96,3 +96,10 @@ def progress(terminal: "Console") -> "Progress":
         console=terminal,
         transient=False,
     )
+
+
+def quiet_libraries() -> None:
+    """Keeps transformers' own bars ("Loading weights") out of ours. Call it only where torch is loaded anyway."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()

@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exo2ego.cli.common import VerbParser, at_least, console
-from exo2ego.cli.demo_bench import CONTENDERS, compare, measure, score_rows, score_table
+from exo2ego.cli.common import VerbParser, at_least, console, quiet_libraries
+from exo2ego.cli.demo_bench import CONTENDERS, compare, measure, score_rows
 from exo2ego.cli.demo_steps import (
     ARMS,
     FULL,
@@ -189,15 +189,18 @@ def main(argv: Sequence[str]) -> int:
     from dataclasses import replace
 
     demo = parse(argv)
+    from exo2ego.bench.report_table import tables
     from exo2ego.cli.ask import pick_device
     from exo2ego.models.weights import ASSETS, check_assets
 
+    quiet_libraries()
     check_assets()
     demo = replace(demo, device=pick_device(demo.device))
     claim(demo, (ASSETS / "manifest.json").read_text(encoding="utf-8"))
     walk(demo, stations(demo))
     terminal = console()
-    terminal.print(score_table(comparison(demo)))
+    for table in tables(comparison(demo)):
+        terminal.print(table)
     terminal.print(f"\nreport: {demo.report}\n\nask it yourself:", markup=False)
     for line in ask_lines(demo):
         terminal.print(f"  {line}", markup=False)

@@ -1,4 +1,4 @@
-"""The measuring stations of the demo: every task for every model, and the table that compares them."""
+"""The measuring stations of the demo: every task for every model, and the rows that compare them."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 from exo2ego.cli.demo_steps import ARMS, CHANCE_NAME, START_NAME, Demo
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from exo2ego.bench.report import Report
 
 CONTENDERS = (*ARMS, START_NAME, CHANCE_NAME)
@@ -75,16 +73,3 @@ def score_rows(report: "Report") -> tuple[list[str], list[tuple[bool, list[str]]
     kept = [row for row in report.rows if row.headline or "told" in row.groups]
     rows = [(row.headline, [c for i, c in enumerate(cells(row)) if i not in dropped]) for row in kept]
     return [title for i, title in enumerate(titles) if i not in dropped], rows
-
-
-def score_table(report: "Report") -> "Table":
-    """The comparison for the terminal."""
-    from rich.table import Table
-
-    titles, rows = score_rows(report)
-    table = Table(title="EgoBench on the simulated world: percent [95 % interval]")
-    for position, title in enumerate(titles):
-        table.add_column(title, justify="right" if position else "left", overflow="fold")
-    for headline, texts in rows:
-        table.add_row(*texts, style="bold" if headline else None)
-    return table

@@ -4,6 +4,7 @@ Nothing is fetched from anywhere; every text is escaped; the template lies besid
 """
 
 import io
+import itertools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -76,8 +77,9 @@ def smoothed(values: Sequence[float], width: int = SMOOTH_STEPS) -> list[float]:
     return [sum(part) / len(part) for part in (values[max(0, i - width + 1) : i + 1] for i in range(len(values)))]
 
 
-def _draw_panel(axes: Axes, panel: Panel) -> None:
-    for colour, (name, log) in zip(COLOURS, panel.logs.items(), strict=False):
+def _draw_panel(axes: Axes, panel: Panel, colours: Mapping[str, str]) -> None:
+    for name, log in panel.logs.items():
+        colour = colours[name]
         steps, losses = read_losses(log)
         axes.plot(steps, losses, color=colour, alpha=0.25, lw=0.8)
         axes.plot(steps, smoothed(losses), color=colour, lw=1.6, label=name)
@@ -98,9 +100,11 @@ def curves_svg(panels: Sequence[Panel]) -> str:
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(9.0, 2.7 * rows), layout="constrained")
     figure.patch.set_alpha(0)
+    names = dict.fromkeys(name for panel in panels for name in panel.logs)
+    colours = dict(zip(names, itertools.cycle(COLOURS), strict=False))
     grid = figure.subplots(rows, columns, squeeze=False).flatten()
     for axes, panel in zip(grid, panels, strict=False):
-        _draw_panel(axes, panel)
+        _draw_panel(axes, panel, colours)
     for axes in grid[len(panels) :]:
         axes.set_visible(False)
     buffer = io.StringIO()
