@@ -16,8 +16,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 from hashlib import sha256
-from multiprocessing import get_context, parent_process
-from multiprocessing.synchronize import Event
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from multiprocessing.connection import wait as wait_for_input
 from pathlib import Path
 from typing import Any
 
@@ -203,9 +204,9 @@ def _run(todo: Sequence[Group], workers: int, done: int, total: int, progress: P
         return
     # Not forked: the caller may hold threads (progress display, torch) that would not survive.
     context = get_context("spawn")
-    stop = context.Event()
+    lifeline, held = context.Pipe(duplex=False)
     pool = ProcessPoolExecutor(
-        min(workers, len(todo)), mp_context=context, initializer=_leave_with_parent, initargs=(stop,)
+        min(workers, len(todo)), mp_context=context, initializer=_leave_with_parent, initargs=(lifeline,)
     )
     running: dict[Future[int], Group] = {pool.submit(build_group, group): group for group in todo}
     try:
@@ -219,18 +220,22 @@ def _run(todo: Sequence[Group], workers: int, done: int, total: int, progress: P
         raise OutputError(message) from None
     finally:
         if running:
-            stop.set()  # after Ctrl-C or an error: what is half done is thrown away
+            held.close()  # after Ctrl-C or an error: what is half done is thrown away
         pool.shutdown(wait=True, cancel_futures=True)
+        held.close()
+        lifeline.close()
 
 
-def _leave_with_parent(stop: Event) -> None:
-    """Initializer of a worker: Ctrl-C is the parent's business; a parent that stops or dies takes the worker along."""
+def _leave_with_parent(lifeline: Connection) -> None:
+    """Initializer of a worker: Ctrl-C is the parent's business; a parent that stops or dies takes the worker along.
+
+    The parent holds the only other end of the pipe, which ends with it, however it ends. No lock is shared: one held by
+    a killed process would never be released.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = parent_process()
 
     def watch() -> None:
-        while not stop.wait(0.2) and parent is not None and parent.is_alive():
-            pass
+        wait_for_input([lifeline])
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
