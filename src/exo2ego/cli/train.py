@@ -39,7 +39,9 @@ class TrainCommand:
 
 def main(argv: list[str]) -> int:
     """Run the verb."""
-    command = tyro.cli(TrainCommand, args=argv, prog="exo2ego train", description=f"{TrainCommand.__doc__}\n\n{EXAMPLE}")
+    command = tyro.cli(
+        TrainCommand, args=argv, prog="exo2ego train", description=f"{TrainCommand.__doc__}\n\n{EXAMPLE}"
+    )
     import json
 
     from exo2ego.cli.train_steps import chosen_recipe, start_folder
@@ -64,4 +66,3 @@ def main(argv: list[str]) -> int:
         )
     print(f"model: {run.model}\nstart of the next stage: {run.final}\nlog: {run.log}")
     return 0
-

@@ -31,7 +31,7 @@ def start_folder(recipe: Recipe, stage: str, start: Path | None, data: Sequence[
     """The start the user named; else the shipped one; for `initial` a fresh random model under `out`."""
     if start is not None:
         return start
-    if stage != "initial":
+    if stage not in ("vision", "initial"):
         return START
     if recipe.name != "tiny":
         raise InputError(f"recipe {recipe.name} has no random start; give --start a model folder")

@@ -98,6 +98,17 @@ def pack_text(samples: Sequence[Sequence[Segment]], pad_id: int) -> PackedText:
     return PackedText(**{name: torch.from_numpy(array) for name, array in arrays.items()})
 
 
+def join_texts(first: PackedText, second: PackedText) -> PackedText:
+    """Segments of both behind the same video, `second` to the right of `first`'s padded width."""
+    moved = second.segments + first.segments.amax() + 1
+    return PackedText(
+        tokens=torch.cat([first.tokens, second.tokens], dim=1),
+        labels=torch.cat([first.labels, second.labels], dim=1),
+        segments=torch.cat([first.segments, torch.where(second.segments == PAD_SEGMENT, PAD_SEGMENT, moved)], dim=1),
+        offsets=torch.cat([first.offsets, second.offsets], dim=1),
+    )
+
+
 def jitter_frames(frames: NDArray[np.uint8], rng: np.random.Generator, shift_px: int) -> NDArray[np.uint8]:
     """uint8[T, H, W, 3] shifted as a whole by up to `shift_px` with repeated borders, brightness scaled by 0.8 to 1.2.
 

@@ -14,8 +14,8 @@ class ConvTowerConfig(PreTrainedConfig):  # type: ignore[misc]
     """The tower of the `tiny` preset (`models/vision.py: ConvVideoTower`)."""
 
     model_type = CONV_TOWER
-    hidden_size: int = 64
-    stem_width: int = 16
+    hidden_size: int = 96
+    stem_width: int = 24
     image_size: int = 64
     patch_size: int = 8
 

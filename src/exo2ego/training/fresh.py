@@ -38,7 +38,7 @@ def fresh_config(recipe: Recipe, vocab_size: int, video_token_id: int) -> Exo2Eg
         "pad_token_id": 3,
     }
     return Exo2EgoConfig(
-        vision_config=ConvTowerConfig(hidden_size=64, stem_width=16, image_size=recipe.size_px),
+        vision_config=ConvTowerConfig(hidden_size=96, stem_width=24, image_size=recipe.size_px),
         text_config=text,
         num_frames=recipe.num_frames,
         connector_depth=1,

@@ -26,12 +26,18 @@ def tiny() -> Recipe:
         size_px=64,
         jitter_px=3,
         mapping=MappingSpec(kind="resnet", width=64, blocks=9, residual=True),
-        probe_questions=UNTOLD_QUESTIONS,
+        probe_questions=tuple(wordings[0] for wordings in UNTOLD_QUESTIONS.values()),
         stages={
+            "vision": StageConfig(
+                optim=Optim(steps=1600, batch_size=16, lr=2e-3, warmup=0.2, weight_decay=0.05),
+                trains=STAGES["vision"].trains,
+                tag_reader_width=256,
+                segments=12,
+            ),
             "initial": StageConfig(
-                optim=Optim(steps=4000, batch_size=16, lr=2e-3, warmup=0.05, weight_decay=0.02),
+                optim=Optim(steps=1000, batch_size=16, lr=1e-3, warmup=0.1, weight_decay=0.02),
                 trains=STAGES["initial"].trains,
-                segments=6,
+                segments=5,
             ),
             "teacher": StageConfig(
                 optim=Optim(steps=TEACHER_STEPS, batch_size=16, lr=2e-4), trains=STAGES["teacher"].trains

@@ -7,6 +7,7 @@ from exo2ego.training.stages import baselines, guidance, initial, practice, teac
 from exo2ego.training.stages.stage import Stage
 
 STAGES: dict[str, Stage] = {
+    "vision": initial.VISION,
     "initial": initial.STAGE,
     "teacher": teacher.STAGE,
     "guidance": guidance.STAGE,

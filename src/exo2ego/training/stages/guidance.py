@@ -8,7 +8,7 @@ frozen LLM's answers and a contrastive term (weights in the recipe).
 import torch
 from torch import Tensor
 
-from exo2ego.data.batch import Batch
+from exo2ego.data.batch import Batch, PackedText, join_texts
 from exo2ego.models.language import kl_divergence
 from exo2ego.models.roles import Roles
 from exo2ego.training.config import Objectives
@@ -21,17 +21,43 @@ def losses(roles: Roles, batch: Batch, objectives: Objectives) -> Losses:
     x, mapped, both = roles.student_tokens(batch.videos["ego"])
     with torch.no_grad():
         y = roles.exo_tokens(batch.videos["exo"])
-    hidden = roles.language.read(batch.prefix, both, batch.text)
-    out: Losses = {"vtg": roles.language.answer_loss(hidden, batch.text)}
+    out = text_losses(roles, batch, objectives, mapped, both, y)
     if objectives.kl:
         out["kl"] = feature_kl(y, mapped, axis=objectives.kl_axis, temperature=objectives.kl_temperature)
-    out |= cycle_losses(roles, batch, objectives, x, mapped, y)
     if objectives.contrastive:
         out["contrastive"] = contrastive_loss(mapped, y, temperature=objectives.contrastive_temperature)
-    if objectives.answer_kl:
-        student = mapped if objectives.answer_reads == "mapped" else both
-        out["answer_kl"] = answer_kl(roles, batch, student, y, objectives.answer_kl_temperature)
-    return out
+    return out | cycle_losses(roles, batch, objectives, x, mapped, y)
+
+
+def text_losses(
+    roles: Roles, batch: Batch, objectives: Objectives, mapped: Tensor, both: Tensor, y: Tensor
+) -> Losses:
+    """VTG on concat(x, ego_to_exo(x)) and, with a weight, the KL of the answers to the probe questions."""
+    language, text, probes = roles.language, batch.text, batch.probes
+    if not objectives.answer_kl:
+        return {"vtg": language.answer_loss(language.read(batch.prefix, both, text), text)}
+    if probes is None:
+        raise ValueError("answer_kl needs probe questions in the batch")
+    if objectives.answer_reads == "concat":  # the same visual tokens: one pass reads narration and probes
+        hidden = language.read(batch.prefix, both, join_texts(text, probes))
+        told, asked = hidden[:, : text.tokens.shape[1]], hidden[:, text.tokens.shape[1] :]
+    else:
+        told, asked = language.read(batch.prefix, both, text), language.read(batch.prefix, mapped, probes)
+    said = teacher_answers(roles, batch, probes, y)
+    answers = language.logits_at(asked, probes.last_of_segment())
+    return {
+        "vtg": language.answer_loss(told, text),
+        "answer_kl": kl_divergence(said, answers, objectives.answer_kl_temperature),
+    }
+
+
+@torch.no_grad()
+def teacher_answers(roles: Roles, batch: Batch, probes: PackedText, y: Tensor) -> Tensor:
+    """float32[K, vocabulary]: what the frozen LLM would say first to each probe, reading the exo view's tokens.
+
+    The probes are questions only: what distils is what the teacher says about its view of the same moment.
+    """
+    return roles.language.logits_at(roles.language.read(batch.prefix, y, probes), probes.last_of_segment())
 
 
 def cycle_losses(
@@ -47,20 +73,6 @@ def cycle_losses(
         there = roles.exo_to_ego(y, grid)
         out["cycle_backward"] = cycle_loss(roles.ego_to_exo(there, grid), y, stop_gradient=stop)
     return out
-
-
-def answer_kl(roles: Roles, batch: Batch, student: Tensor, y: Tensor, temperature: float) -> Tensor:
-    """KL between the frozen LLM's first-answer-word distributions read from y and from the student's tokens.
-
-    The probes are questions only: what distils is what the teacher says about its view of the same moment.
-    """
-    if batch.probes is None:
-        raise ValueError("answer_kl needs probe questions in the batch")
-    places = batch.probes.last_of_segment()
-    with torch.no_grad():
-        said = roles.language.logits_at(roles.language.read(batch.prefix, y, batch.probes), places)
-    hidden = roles.language.read(batch.prefix, student, batch.probes)
-    return kl_divergence(said, roles.language.logits_at(hidden, places), temperature)
 
 
 STAGE = Stage(

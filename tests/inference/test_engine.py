@@ -1,0 +1,102 @@
+"""The engine: shared-prefix scores equal a plain forward, greedy answers are the scores' argmax, errors are clear."""
+
+import pytest
+import torch
+
+from exo2ego.data.chat import answer_ids
+from exo2ego.errors import FormatError, InputError, VideoError
+from exo2ego.inference import engine as module
+from exo2ego.inference.engine import Engine, groups_within
+from exo2ego.records import VideoSpan
+
+QUESTION = "What colour is the object?"
+OPTIONS = ("red", "green cup", "Camera-wearer lifts the cup.")
+
+
+def literal_logprob(engine, video, option):
+    """One option at a time through Hugging Face `forward` with placeholders."""
+    p = engine.processor
+    ids = engine.with_placeholders(p(text=QUESTION)["input_ids"])
+    answer = torch.tensor([answer_ids(p.tokenizer, p.chat, option)])
+    with torch.inference_mode():
+        logits = engine.model(
+            input_ids=torch.cat([ids, answer], 1), pixel_values_videos=engine.frames(video)
+        ).logits.log_softmax(-1)
+    read = logits[0, ids.shape[1] - 1 : -1]
+    return float(read.gather(1, answer[0, :, None]).sum()), answer.shape[1]
+
+
+def test_scores_equal_one_plain_forward_per_option(engine, clips):
+    video = VideoSpan(path=clips[0])
+    for option, score in zip(OPTIONS, engine.option_logprobs(video, QUESTION, OPTIONS), strict=True):
+        wanted, tokens = literal_logprob(engine, video, option)
+        assert score.logprob == pytest.approx(wanted, abs=1e-3)
+        assert score.tokens == tokens
+
+
+def test_many_options_in_several_passes_score_the_same(engine, clips, monkeypatch):
+    video = VideoSpan(path=clips[0])
+    whole = engine.option_logprobs(video, QUESTION, OPTIONS)
+    monkeypatch.setattr(module, "MAX_TEXT_TOKENS", 12)
+    parts = engine.option_logprobs(video, QUESTION, OPTIONS)
+    assert [s.logprob for s in parts] == pytest.approx([s.logprob for s in whole], abs=1e-4)
+
+
+def test_groups_hold_every_segment_once_in_order():
+    class S:
+        def __init__(self, n):
+            self.ids = (0,) * n
+
+    parts = [S(3), S(4), S(9), S(1)]
+    groups = groups_within(parts, 8)
+    assert [s for g in groups for s in g] == parts
+    assert [[len(s.ids) for s in g] for g in groups] == [[3, 4], [9], [1]]
+
+
+def test_the_video_decides(engine, clips):
+    scores = [engine.option_logprobs(VideoSpan(path=c), QUESTION, OPTIONS)[0].logprob for c in clips]
+    assert len({round(s, 4) for s in scores}) == 3
+    blind = engine.option_logprobs(None, QUESTION, OPTIONS)[0].logprob
+    assert blind not in scores
+
+
+def test_answers_are_repeatable_and_greedy(engine, clips):
+    video = VideoSpan(path=clips[1])
+    first = engine.generate(video, QUESTION, max_new_tokens=5)
+    assert first == engine.generate(video, QUESTION, max_new_tokens=5)
+    p = engine.processor
+    ids = engine.with_placeholders(p(text=QUESTION)["input_ids"])
+    for _ in range(5):
+        with torch.inference_mode():
+            logits = engine.model(input_ids=ids, pixel_values_videos=engine.frames(video)).logits
+        best = logits[0, -1].argmax()
+        if int(best) == p.tokenizer.eos_token_id:
+            break
+        ids = torch.cat([ids, best.view(1, 1)], 1)
+    start = engine.with_placeholders(p(text=QUESTION)["input_ids"]).shape[1]
+    assert p.decode_answer(ids[0, start:]) == first
+
+
+def test_videos_are_encoded_once(student, clips, monkeypatch):
+    engine = Engine.load(student)
+    calls = []
+    monkeypatch.setattr(engine, "frames", lambda v, real=engine.frames: calls.append(v) or real(v))
+    for _ in range(3):
+        engine.option_logprobs(VideoSpan(path=clips[0]), QUESTION, OPTIONS)
+    assert len(calls) == 1
+
+
+def test_bad_questions_and_videos_are_one_clear_line(engine, clips, tmp_path):
+    video = VideoSpan(path=clips[0])
+    with pytest.raises(FormatError, match="question is empty"):
+        engine.generate(video, "  ")
+    with pytest.raises(InputError, match="no option"):
+        engine.option_logprobs(video, QUESTION, [])
+    with pytest.raises(InputError, match="max_new_tokens"):
+        engine.generate(video, QUESTION, max_new_tokens=0)
+    empty = tmp_path / "empty.mp4"
+    empty.write_bytes(b"")
+    with pytest.raises(VideoError, match=r"empty\.mp4"):
+        engine.generate(VideoSpan(path=str(empty)), QUESTION)
+    with pytest.raises(VideoError):
+        engine.generate(VideoSpan(path=clips[0], start_s=5.0, end_s=6.0), QUESTION)
