@@ -70,6 +70,4 @@ def processor(tokenizer, small_model):
 
 @pytest.fixture
 def start_processor(tokenizer, small_start):
-    return Exo2EgoProcessor(
-        tokenizer, num_frames=4, image_size=32, video_tokens=small_start.model.token_grid().tokens
-    )
+    return Exo2EgoProcessor(tokenizer, num_frames=4, image_size=32, video_tokens=small_start.model.token_grid().tokens)

@@ -27,7 +27,7 @@ def test_answer_loss_is_the_cross_entropy_of_the_answer_tokens_alone(language, t
     packed = text(tokenizer)
     hidden = language.read([1], torch.randn(1, 5, 32), packed)
     logits = language.lm_head(hidden)[0]
-    answer = tokenizer.encode(" red cup", add_special_tokens=False) + [tokenizer.eos_token_id]
+    answer = [*tokenizer.encode(" red cup", add_special_tokens=False), tokenizer.eos_token_id]
     first = packed.tokens.shape[1] - len(answer)
     wanted = functional.cross_entropy(logits[first - 1 : -1], torch.tensor(answer))
     torch.testing.assert_close(language.answer_loss(hidden, packed), wanted)

@@ -1,4 +1,5 @@
-"""Roles: exactly what is named trains, frozen parts stay in evaluation mode, the student's tokens are concat(x, F(x))."""
+"""Roles: exactly what is named trains, frozen parts stay in evaluation mode, the student's tokens are concat(x,
+F(x))."""
 
 import copy
 

@@ -1,5 +1,7 @@
 """Schedule and parameter groups."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -15,7 +17,7 @@ def test_warm_up_peak_and_end():
     assert max(rates) == pytest.approx(2.0)
     assert rates[9] == pytest.approx(2.0)
     assert 0 < rates[-1] < 0.01
-    assert all(a >= b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert all(a >= b for a, b in pairwise(rates[10:]))
 
 
 def test_vectors_do_not_decay_and_frozen_parameters_are_left_out():

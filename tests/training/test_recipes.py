@@ -15,7 +15,12 @@ def differing(a, b, path=""):
 
 @pytest.mark.parametrize(
     ("stage", "batch", "lr", "warmup"),
-    [("initial", 512, 1e-3, 0.1), ("teacher", 256, 1e-4, 0.03), ("guidance", 256, 1e-4, 0.03), ("practice", 64, 2e-5, 0.03)],
+    [
+        ("initial", 512, 1e-3, 0.1),
+        ("teacher", 256, 1e-4, 0.03),
+        ("guidance", 256, 1e-4, 0.03),
+        ("practice", 64, 2e-5, 0.03),
+    ],
 )
 def test_paper_table(stage, batch, lr, warmup):
     optim = RECIPES["paper"]().stages[stage].optim

@@ -5,14 +5,13 @@ import random
 import numpy as np
 import pytest
 import torch
+from training_fixtures import build, planned_pair
 
 from exo2ego.errors import LeakageError
 from exo2ego.models.weights import load_model_folder
 from exo2ego.training.run import build_stream, stage_examples
 from exo2ego.training.stages import STAGES
 from exo2ego.training.stream import example_order, pair_examples
-
-from training_fixtures import build, planned_pair
 
 
 @pytest.fixture

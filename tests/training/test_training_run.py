@@ -17,7 +17,6 @@ from exo2ego.inference.engine import Engine
 from exo2ego.training.run import train_stage
 
 
-
 def losses(path: Path) -> list[tuple]:
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     return [(r["step"], r["loss"], r["grad_norm"], json.dumps(r["losses"], sort_keys=True)) for r in rows]
@@ -83,7 +82,19 @@ def test_kill_9_and_the_same_command_again_is_bit_identical(start, pairs, tmp_pa
 
     def command(out):
         args = ["--recipe", "tiny", "--stage", "teacher", "--data", str(pairs.folder), "--start", str(start)]
-        return [sys.executable, "-m", "exo2ego", "train", *args, "--steps", "250", "--batch-size", "1", "--out", str(out)]
+        return [
+            sys.executable,
+            "-m",
+            "exo2ego",
+            "train",
+            *args,
+            "--steps",
+            "250",
+            "--batch-size",
+            "1",
+            "--out",
+            str(out),
+        ]
 
     env = os.environ | {"OMP_NUM_THREADS": "1"}
     kills = 0

@@ -21,6 +21,9 @@ ARMS: dict[str, tuple[str, ...]] = {
 }
 """Name of a trained model -> its stages in order, from the shipped start. Both see the same ego clips as many times."""
 
+CLIP_ALPHA = 1.4
+"""Narrations of the simulated takes are 2.2 s apart, so clips are 1.6 s wide: as wide as a simulated act."""
+
 START_NAME, CHANCE_NAME = "start", "random"
 
 
@@ -164,7 +167,8 @@ def build_data(demo: Demo) -> None:
     from exo2ego.cli.data import main as data
 
     workers = ["--workers", str(demo.workers)]
-    data(["clips", "--source", str(demo.source), "--out", str(demo.pairs), *workers])
+    clips = ["--alpha", str(CLIP_ALPHA), "--pool", "annotation", "--rewrite-subject"]
+    data(["clips", "--source", str(demo.source), "--out", str(demo.pairs), *clips, *workers])
     instructions = str(demo.world / "instruct" / "ego.json")
     data(
         [

@@ -6,7 +6,10 @@ from typing import Annotated
 
 import tyro
 
-EXAMPLE = "example: exo2ego train --recipe tiny --stage guidance --start runs/teacher/final --data shards/pairs --out runs/guidance"
+EXAMPLE = (
+    "example: exo2ego train --recipe tiny --stage guidance --start runs/teacher/final "
+    "--data shards/pairs --out runs/guidance"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +23,8 @@ class TrainCommand:
     out: Path
     """Where checkpoints, logs and the model go; run again to resume."""
     start: Path | None = None
-    """Exported model or the `final` folder of the stage before. Default: the shipped start; for `initial`, random weights."""
+    """Exported model or the `final` folder of the stage before. Default: the shipped start; for `initial`, random
+    weights."""
     recipe: str = "tiny"
     """Name of the recipe."""
     seed: int = 0

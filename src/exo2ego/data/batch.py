@@ -122,4 +122,5 @@ def jitter_frames(frames: NDArray[np.uint8], rng: np.random.Generator, shift_px:
     columns = np.clip(np.arange(width) + dx, 0, width - 1)
     moved = frames[:, rows][:, :, columns]
     scale = float(rng.uniform(0.8, 1.2))
-    return np.clip(moved.astype(np.float32) * scale, 0, 255).astype(np.uint8)
+    out: NDArray[np.uint8] = np.clip(moved.astype(np.float32) * scale, 0, 255).astype(np.uint8)
+    return out

@@ -22,13 +22,16 @@ from exo2ego.records import OptionScore, Turn, VideoSpan
 
 MAX_TEXT_TOKENS = 1024
 """Text tokens of options read behind one video in one pass; more options are read in several passes."""
-CACHED_VIDEOS = 16
+CACHE_BYTES = 256 << 20
+"""Visual tokens kept of the most recent videos: benchmarks ask about one clip many times."""
 
 
 class Engine:
     """Answers about one video at a time. Deterministic: greedy decoding, fixed frames (middles of equal parts)."""
 
-    def __init__(self, model: Exo2EgoForConditionalGeneration, processor: Exo2EgoProcessor, name: str = "exo2ego") -> None:
+    def __init__(
+        self, model: Exo2EgoForConditionalGeneration, processor: Exo2EgoProcessor, name: str = "exo2ego"
+    ) -> None:
         self.model, self.processor, self.name = model.eval(), processor, name
         self.language = Language(model.model.language_model, model.lm_head).eval()
         self._visual: OrderedDict[VideoSpan, Tensor] = OrderedDict()
@@ -56,7 +59,7 @@ class Engine:
         if video not in self._visual:
             with torch.inference_mode():
                 self._visual[video] = self.model.get_video_features(self.frames(video)).pooler_output
-            if len(self._visual) > CACHED_VIDEOS:
+            while len(self._visual) > 1 and sum(t.nbytes for t in self._visual.values()) > CACHE_BYTES:
                 self._visual.popitem(last=False)
         return self._visual[video]
 

@@ -34,8 +34,9 @@ class Exo2EgoConfig(PreTrainedConfig):  # type: ignore[misc]
     }
     attribute_map: ClassVar[dict[str, str]] = {"video_token_index": "video_token_id"}
 
-    vision_config: dict[str, Any] | PreTrainedConfig | None = None
-    text_config: dict[str, Any] | PreTrainedConfig | None = None
+    # given as dict, config or None; configs after construction
+    vision_config: Any = None
+    text_config: Any = None
     num_frames: int = 16
     vision_feature_layer: int = -2
     connector_depth: int = 4
@@ -51,7 +52,7 @@ class Exo2EgoConfig(PreTrainedConfig):  # type: ignore[misc]
 
     def __post_init__(self, **kwargs: Any) -> None:
         super().__post_init__(**kwargs)
-        if self.text_config.tie_word_embeddings:  # type: ignore[union-attr]
+        if self.text_config.tie_word_embeddings:
             self.tie_word_embeddings = True
 
 

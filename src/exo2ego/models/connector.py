@@ -47,7 +47,8 @@ class SqueezeExcite(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """float[B, C, H, W] -> the same shape."""
         gate = self.fc2(functional.silu(self.fc1(x.mean((2, 3), keepdim=True))))
-        return x * gate.sigmoid()
+        out: Tensor = x * gate.sigmoid()
+        return out
 
 
 class Bottleneck(nn.Module):
@@ -122,11 +123,10 @@ class STCConnector(nn.Module):
     def forward(self, patches: Tensor, grid: Grid) -> Tensor:
         """float[B, T, P, V] with P = grid.h * grid.w -> float[B, N, D] with N = out_grid(grid).tokens."""
         batch, frames = patches.shape[:2]
-        x = patches.unflatten(2, (grid.h, grid.w)).flatten(0, 1).permute(0, 3, 1, 2)  # (B*T, V, h, w)
+        x = patches.reshape(batch * frames, grid.h, grid.w, -1).permute(0, 3, 1, 2)  # (B*T, V, h, w)
         x = self.s1(x).unflatten(0, (batch, frames)).transpose(1, 2)  # (B, D, T, h, w)
         x = self.sampler(x).transpose(1, 2)  # (B, T', D, h', w')
         short = x.shape[1]
         x = self.s2(x.flatten(0, 1)).unflatten(0, (batch, short))
         out: Tensor = self.readout(x.permute(0, 1, 3, 4, 2).flatten(1, 3))
         return out
-

@@ -1,4 +1,5 @@
-"""The video encoder of one view: vision tower and connector. The paper calls it the exo (teacher) or ego (student) encoder."""
+"""The video encoder of one view: vision tower and connector. The paper calls it the exo (teacher) or ego (student)
+encoder."""
 
 from torch import Tensor, nn
 

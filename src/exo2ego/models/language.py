@@ -87,4 +87,3 @@ def kl_divergence(teacher_logits: Tensor, student_logits: Tensor, temperature: f
     student = functional.log_softmax(student_logits.float() / temperature, dim=-1)
     per_row = functional.kl_div(student, teacher, log_target=True, reduction="none").sum(-1)
     return per_row.mean() * temperature**2
-

@@ -1,4 +1,5 @@
-"""View mappings: `ego_to_exo` (the paper's F) and `exo_to_ego` (its G), nine residual blocks between down- and upsampling.
+"""View mappings: `ego_to_exo` (the paper's F) and `exo_to_ego` (its G), nine residual blocks between down- and
+upsampling.
 
 The paper names the CycleGAN generator form; at LLM width that would be 3.3 B parameters, so a 1x1 bottleneck of `width`
 channels comes first (model.md 2.2). Halvings are spatial only. Shapes: `B` batch, `N` tokens, `D` LLM width.

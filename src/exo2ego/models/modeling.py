@@ -81,7 +81,9 @@ class Exo2EgoModel(Exo2EgoPreTrainedModel):
         features = self.get_video_features(pixel_values_videos).pooler_output.to(embeds.dtype)
         mask = (input_ids == self.config.video_token_id).unsqueeze(-1)
         if int(mask.sum()) != features.shape[0] * features.shape[1]:
-            raise ValueError(f"{int(mask.sum())} video placeholders in the text, {features.shape[:2].numel()} visual tokens")
+            raise ValueError(
+                f"{int(mask.sum())} video placeholders in the text, {features.shape[:2].numel()} visual tokens"
+            )
         return embeds.masked_scatter(mask, features)
 
     def get_input_embeddings(self) -> nn.Module:
@@ -157,7 +159,11 @@ class Exo2EgoForConditionalGeneration(Exo2EgoPreTrainedModel, GenerationMixin): 
         return Exo2EgoOutput(loss=loss, logits=logits, past_key_values=outputs.past_key_values)
 
     def prepare_inputs_for_generation(
-        self, input_ids: Tensor, pixel_values_videos: Tensor | None = None, is_first_iteration: bool = False, **kwargs: Any
+        self,
+        input_ids: Tensor,
+        pixel_values_videos: Tensor | None = None,
+        is_first_iteration: bool = False,
+        **kwargs: Any,
     ) -> dict[str, Any]:
         """The video goes in at the first step only; after that its keys and values are cached."""
         inputs: dict[str, Any] = super().prepare_inputs_for_generation(

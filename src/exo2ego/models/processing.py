@@ -96,7 +96,9 @@ class Exo2EgoProcessor(ProcessorMixin):  # type: ignore[misc]
             return
         wanted = (self.num_frames, self.image_size, self.image_size, 3)
         if frames.shape[1:] != wanted or frames.dtype != np.uint8:
-            raise ValueError(f"frames are {frames.dtype}{frames.shape}, the model takes uint8[B, {', '.join(map(str, wanted))}]")
+            raise ValueError(
+                f"frames are {frames.dtype}{frames.shape}, the model takes uint8[B, {', '.join(map(str, wanted))}]"
+            )
         if len(questions) != len(frames):
             raise ValueError(f"{len(questions)} questions for {len(frames)} videos; give one question a video")
 

@@ -39,7 +39,7 @@ class Roles(nn.Module):
         dim = start.config.text_config.hidden_size
         self.exo = start.model.encoder()
         self.ego = copy.deepcopy(self.exo)
-        self.ego_to_exo = build_mapping(
+        self.ego_to_exo: nn.Module = build_mapping(
             mapping.kind, dim=dim, width=mapping.width, blocks=mapping.blocks, residual=mapping.residual
         )
         self.exo_to_ego = build_mapping(
@@ -74,7 +74,8 @@ class Roles(nn.Module):
         return tokens
 
     def student_tokens(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """x, ego_to_exo(x) and their concat float[B, 2N, D], which is what the LLM reads (paper stage 2, 3, inference)."""
+        """x, ego_to_exo(x) and their concat float[B, 2N, D], which is what the LLM reads (paper stage 2, 3,
+        inference)."""
         x = self.ego_tokens(frames)
         mapped: Tensor = self.ego_to_exo(x, self.grid(frames))
         return x, mapped, torch.cat([x, mapped], dim=1)

@@ -1,6 +1,7 @@
 """A throw-away reader for the encoder's first training: visual tokens to the words of a clip's answers.
 
-It stands in for the image-text pre-training that the paper's CLIP tower brings. Attention pooling that keeps time learns
+It stands in for the image-text pre-training that the paper's CLIP tower brings. Attention pooling that keeps time
+learns
 verbs several times sooner than the mean of all tokens (docs/results.md).
 Shapes: `B` batch, `N` visual tokens on a grid of `t` times, `D` LLM width.
 """
@@ -28,7 +29,7 @@ class TagReader(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         """float[B, N, D] -> float[B, D]."""
-        cells = (tokens + self.place).unflatten(1, (self.times, -1))  # (B, t, N / t, D)
+        cells = (tokens + self.place).reshape(len(tokens), self.times, -1, tokens.shape[2])  # (B, t, N / t, D)
         weight = self.attend(cells).softmax(dim=2)
         pooled = torch.einsum("btpq,btpd->btqd", weight, cells)
         out: Tensor = self.mix(pooled.flatten(1))
@@ -45,4 +46,5 @@ def tag_loss(read: Tensor, lm_head: nn.Linear, text: PackedText) -> Tensor:
     said = text.labels != IGNORE
     wanted = torch.zeros_like(logprobs)
     wanted.scatter_reduce_(1, text.labels.clamp(min=0), said.to(wanted.dtype), reduce="amax")
-    return -(wanted * logprobs).sum() / wanted.sum()
+    loss: Tensor = -(wanted * logprobs).sum() / wanted.sum()
+    return loss

@@ -40,7 +40,7 @@ class TemporalConv(nn.Module):
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
         """float[B * T, C, H, W] with T = frames -> float[B * T, C', H', W']."""
-        clips = x.unflatten(0, (-1, frames))
+        clips = x.reshape(-1, frames, *x.shape[1:])
         empty = torch.zeros_like(clips[:, :1])
         before = torch.cat([empty, clips[:, :-1]], dim=1)
         after = torch.cat([clips[:, 1:], empty], dim=1)
@@ -103,7 +103,7 @@ class ConvVideoTower(nn.Module):
         x = self.trunk(x.contiguous(memory_format=torch.channels_last))  # a third faster on CPU
         x = self.block(x, frames)
         out: Tensor = self.norm(x.flatten(2).transpose(1, 2))  # (B*T, P, V)
-        return out.unflatten(0, (batch, frames))
+        return out.reshape(batch, frames, *out.shape[1:])
 
     def grid(self) -> tuple[int, int]:
         """Rows and columns of patches of one frame."""
@@ -126,7 +126,7 @@ class TransformersVisionTower(nn.Module):
         batch, frames = video.shape[:2]
         states = self.model(pixel_values=video.flatten(0, 1), output_hidden_states=True).hidden_states
         patches: Tensor = states[self.select_layer][:, self.prefix_tokens :]
-        return patches.unflatten(0, (batch, frames))
+        return patches.reshape(batch, frames, *patches.shape[1:])
 
     def grid(self) -> tuple[int, int]:
         """Rows and columns of patches of one frame."""

@@ -1,4 +1,5 @@
-"""Weights on disk: the shipped start, exported Hugging Face folders, and the roles between two stages. Safetensors only."""
+"""Weights on disk: the shipped start, exported Hugging Face folders, and the roles between two stages. Safetensors
+only."""
 
 import hashlib
 import json
@@ -50,7 +51,9 @@ def load_model_folder(folder: Path) -> LoadedModel:
     register_processor()
     folder = Path(folder)
     if not (folder / "config.json").is_file():
-        raise MissingFileError(f"{folder} holds no model (config.json is missing); give a folder written by `exo2ego train`")
+        raise MissingFileError(
+            f"{folder} holds no model (config.json is missing); give a folder written by `exo2ego train`"
+        )
     if folder.resolve().is_relative_to(ASSETS):
         check_assets()
     try:
@@ -72,7 +75,9 @@ def load_roles(folder: Path, mapping: MappingSpec) -> tuple[Roles, Exo2EgoProces
     config = AutoConfig.from_pretrained(folder)
     stored = MappingSpec(**json.loads((folder / "mapping.json").read_text()))
     if stored != mapping:
-        raise CheckpointError(f"{folder} was trained with {stored}, this recipe has {mapping}; use the recipe it was trained with")
+        raise CheckpointError(
+            f"{folder} was trained with {stored}, this recipe has {mapping}; use the recipe it was trained with"
+        )
     roles = Roles(Exo2EgoForConditionalGeneration(config), mapping)
     try:
         load_model(roles, folder / ROLES, strict=True)

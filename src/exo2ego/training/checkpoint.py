@@ -31,7 +31,11 @@ def weights_fingerprint(model: nn.Module) -> str:
     digest = hashlib.sha256()
     for name, value in sorted(model.state_dict().items()):
         digest.update(f"{name}{tuple(value.shape)}{value.dtype}".encode())
-        digest.update(value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes() if value.ndim else str(value.item()).encode())
+        digest.update(
+            value.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes()
+            if value.ndim
+            else str(value.item()).encode()
+        )
     return digest.hexdigest()[:16]
 
 
@@ -50,7 +54,9 @@ def write_folder(target: Path, fill: Any) -> None:
         os.replace(aside, target)
     except OSError as error:
         shutil.rmtree(aside, ignore_errors=True)
-        raise OutputError(f"cannot write {target}: {error.strerror or error}; free some space or choose another place") from error
+        raise OutputError(
+            f"cannot write {target}: {error.strerror or error}; free some space or choose another place"
+        ) from error
 
 
 def write_json(path: Path, values: Any) -> None:
@@ -60,7 +66,9 @@ def write_json(path: Path, values: Any) -> None:
         aside.write_text(json.dumps(values, indent=1, sort_keys=True))
         os.replace(aside, path)
     except OSError as error:
-        raise OutputError(f"cannot write {path}: {error.strerror or error}; free some space or choose another place") from error
+        raise OutputError(
+            f"cannot write {path}: {error.strerror or error}; free some space or choose another place"
+        ) from error
 
 
 def trainable_state(model: nn.Module) -> dict[str, Tensor]:

@@ -1,6 +1,7 @@
 """What a training run is made of: typed, frozen, refused if impossible. Saved as JSON beside the weights.
 
-Where the paper is silent (loss weights, temperature, KL axis, mapping width, what of the encoder trains), the field says so.
+Where the paper is silent (loss weights, temperature, KL axis, mapping width, what of the encoder trains), the field
+says so.
 """
 
 from dataclasses import asdict, dataclass, field
@@ -110,7 +111,9 @@ class Recipe:
     def __post_init__(self) -> None:
         for name, stage in self.stages.items():
             if stage.probes and not self.probe_questions:
-                raise ValueError(f"recipe {self.name}: stage {name} asks {stage.probes} probes but there are no probe_questions")
+                raise ValueError(
+                    f"recipe {self.name}: stage {name} asks {stage.probes} probes but there are no probe_questions"
+                )
             if stage.objectives.answer_kl and not stage.probes:
                 raise ValueError(f"recipe {self.name}: stage {name} has answer_kl but no probes to read")
 

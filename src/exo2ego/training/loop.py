@@ -64,7 +64,9 @@ class LoopSpec:
 LossFunction = Callable[[Roles, Batch, Objectives], Losses]
 
 
-def run_loop(roles: Roles, stream: Stream, losses: LossFunction, spec: LoopSpec, report: Callable[[StepReport], None]) -> None:
+def run_loop(
+    roles: Roles, stream: Stream, losses: LossFunction, spec: LoopSpec, report: Callable[[StepReport], None]
+) -> None:
     """Train in place from the newest checkpoint (or from the start) to the last step.
 
     Raises DivergedError with the step, the batch's ids and the last good checkpoint.
@@ -210,14 +212,14 @@ def tensorboard(spec: LoopSpec, done: int) -> Iterator[Callable[[StepReport], No
         return
     from torch.utils.tensorboard import SummaryWriter
 
-    writer = SummaryWriter(spec.out / "tensorboard", purge_step=done + 1)  # type: ignore[no-untyped-call]
+    writer = SummaryWriter(spec.out / "tensorboard", purge_step=done + 1)
 
     def write(row: StepReport) -> None:
         scalars = {"loss": row.loss, "grad_norm": row.grad_norm, "lr": row.lr, "clips_per_s": row.clips_per_s}
         for name, value in (scalars | {f"losses/{k}": v for k, v in row.losses.items()}).items():
-            writer.add_scalar(name, value, row.step)  # type: ignore[no-untyped-call]
+            writer.add_scalar(name, value, row.step)
 
     try:
         yield write
     finally:
-        writer.close()  # type: ignore[no-untyped-call]
+        writer.close()

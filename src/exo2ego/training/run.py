@@ -60,7 +60,8 @@ def train_stage(
 ) -> StageRun:
     """Run (or resume) one stage of a recipe.
 
-    `start` is an exported model or the `final` folder of the stage before; `data` are shard folders of the kind the stage
+    `start` is an exported model or the `final` folder of the stage before; `data` are shard folders of the kind the
+    stage
     reads. Returns at once when the stage is finished under the same settings. Raises CheckpointError when `out` holds a
     run of other settings, InputError for an unknown stage or data of the wrong kind, DivergedError.
     """
@@ -115,7 +116,11 @@ def stage_examples(stage: Stage, shards: Sequence[ShardSet], recipe: Recipe) -> 
     if not out:
         raise FormatError(
             f"the shards hold no example for {stage.title}: it needs "
-            + ("ego-exo pairs (`exo2ego data clips`)" if stage.data == "pairs" else "instructions (`exo2ego data instruct`)")
+            + (
+                "ego-exo pairs (`exo2ego data clips`)"
+                if stage.data == "pairs"
+                else "instructions (`exo2ego data instruct`)"
+            )
         )
     return out
 

@@ -52,7 +52,8 @@ class StreamSpec:
 
 
 def pair_examples(shards: ShardSet, roles: Sequence[str], question: str) -> list[Example]:
-    """One example per (narration, exo view). Whatever the roles, the list and its order are the same: arms see equal data."""
+    """One example per (narration, exo view). Whatever the roles, the list and its order are the same: arms see equal
+    data."""
     refuse_held_out(shards)
     return [
         Example(
@@ -78,7 +79,10 @@ def refuse_held_out(shards: ShardSet) -> None:
     """Raises LeakageError when a sample of another split than `train` is among them."""
     for sample in shards.samples:
         if sample.split != "train":
-            raise LeakageError(f"sample {sample.key} of take {sample.take_uid} is of split {sample.split!r}; train on split 'train' only")
+            raise LeakageError(
+                f"sample {sample.key} of take {sample.take_uid} is of split {sample.split!r}; train on split 'train'
+                only"
+            )
 
 
 def example_order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
@@ -111,7 +115,9 @@ class FrameCache:
 class Stream:
     """Batches by step number."""
 
-    def __init__(self, examples: Sequence[Example], spec: StreamSpec, tokenizer: TextTokenizer, chat: ChatFormat, pad_id: int) -> None:
+    def __init__(
+        self, examples: Sequence[Example], spec: StreamSpec, tokenizer: TextTokenizer, chat: ChatFormat, pad_id: int
+    ) -> None:
         if not examples:
             raise LeakageError("there is no example to train on; is the split 'train' empty?")
         self.examples, self.spec, self.tokenizer, self.chat, self.pad_id = examples, spec, tokenizer, chat, pad_id

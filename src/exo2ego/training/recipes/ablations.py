@@ -21,31 +21,31 @@ def change_guidance(name: str, **objectives: float | str) -> Recipe:
 
 
 def no_lora() -> Recipe:
-    """"w/o LoRA": the LLM stays frozen in stage 3."""
+    """ "w/o LoRA": the LLM stays frozen in stage 3."""
     recipe = tiny()
     stage = replace(recipe.stages["practice"], lora=None, trains=("ego.*", "ego_to_exo.*"))
     return change_stage(recipe, "tiny-no-lora", "practice", stage)
 
 
 def forward_cycle_only() -> Recipe:
-    """"forward cycle only": no |ego_to_exo(exo_to_ego(y)) - y|."""
+    """ "forward cycle only": no |ego_to_exo(exo_to_ego(y)) - y|."""
     return change_guidance("tiny-forward-cycle-only", cycle_backward=0.0)
 
 
 def no_exo_to_ego() -> Recipe:
-    """"w/o G & CCL": no exo_to_ego and no cycle at all."""
+    """ "w/o G & CCL": no exo_to_ego and no cycle at all."""
     recipe = change_guidance("tiny-no-exo-to-ego", cycle_forward=0.0, cycle_backward=0.0)
     stage = replace(recipe.stages["guidance"], trains=("ego.*", "ego_to_exo.*"))
     return change_stage(recipe, "tiny-no-exo-to-ego", "guidance", stage)
 
 
 def no_kl() -> Recipe:
-    """"w/o KL": neither feature nor answer KL; only VTG and the cycle tie the views."""
+    """ "w/o KL": neither feature nor answer KL; only VTG and the cycle tie the views."""
     return change_guidance("tiny-no-kl", kl=0.0, answer_kl=0.0)
 
 
 def fc_mapping() -> Recipe:
-    """"FC mapping": two linear layers in place of nine residual blocks."""
+    """ "FC mapping": two linear layers in place of nine residual blocks."""
     return replace(tiny(), name="tiny-fc-mapping", mapping=MappingSpec(kind="mlp", residual=True))
 
 

@@ -3,7 +3,8 @@
     exo2ego demo                 runs teacher, guidance and practice with it
     exo2ego train --recipe tiny --stage initial --data INSTRUCT_SHARDS --out RUN      how the shipped start was made
 
-It takes what measures best there (docs/results.md), not what the paper prints; `tiny-paper-losses` keeps the paper's losses.
+It takes what measures best there (docs/results.md), not what the paper prints; `tiny-paper-losses` keeps the paper's
+losses.
 """
 
 from exo2ego.models.language import LoraSpec
@@ -19,7 +20,9 @@ GUIDANCE_STEPS = 400
 def tiny() -> Recipe:
     """All stages and both baselines; teacher + guidance take as many steps as each baseline."""
     baseline = Optim(steps=TEACHER_STEPS + GUIDANCE_STEPS, batch_size=16, lr=1e-3)
-    guidance = Objectives(vtg=1.0, answer_kl=1.0, answer_reads="concat", kl=0.1, kl_axis="pooled", cycle_forward=0.1, cycle_backward=0.1)
+    guidance = Objectives(
+        vtg=1.0, answer_kl=1.0, answer_reads="concat", kl=0.1, kl_axis="pooled", cycle_forward=0.1, cycle_backward=0.1
+    )
     return Recipe(
         name="tiny",
         num_frames=8,

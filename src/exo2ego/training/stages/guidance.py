@@ -1,7 +1,9 @@
 """Stage 2, Teacher-Student Guidance: ego encoder and both mappings learn from synchronized pairs.
 
-The exo encoder and the LLM are frozen, but the LLM must carry gradient to the ego side, so only y is computed without it.
-Paper: VTG on concat(x, ego_to_exo(x)) + KL(y || ego_to_exo(x)) + cycle consistency both ways. Ours may add the KL between the
+The exo encoder and the LLM are frozen, but the LLM must carry gradient to the ego side, so only y is computed
+without it.
+Paper: VTG on concat(x, ego_to_exo(x)) + KL(y || ego_to_exo(x)) + cycle consistency both ways. Ours may add the KL
+between the
 frozen LLM's answers and a contrastive term (weights in the recipe).
 """
 
@@ -29,9 +31,7 @@ def losses(roles: Roles, batch: Batch, objectives: Objectives) -> Losses:
     return out | cycle_losses(roles, batch, objectives, x, mapped, y)
 
 
-def text_losses(
-    roles: Roles, batch: Batch, objectives: Objectives, mapped: Tensor, both: Tensor, y: Tensor
-) -> Losses:
+def text_losses(roles: Roles, batch: Batch, objectives: Objectives, mapped: Tensor, both: Tensor, y: Tensor) -> Losses:
     """VTG on concat(x, ego_to_exo(x)) and, with a weight, the KL of the answers to the probe questions."""
     language, text, probes = roles.language, batch.text, batch.probes
     if not objectives.answer_kl:
@@ -60,9 +60,7 @@ def teacher_answers(roles: Roles, batch: Batch, probes: PackedText, y: Tensor) -
     return roles.language.logits_at(roles.language.read(batch.prefix, y, probes), probes.last_of_segment())
 
 
-def cycle_losses(
-    roles: Roles, batch: Batch, objectives: Objectives, x: Tensor, mapped: Tensor, y: Tensor
-) -> Losses:
+def cycle_losses(roles: Roles, batch: Batch, objectives: Objectives, x: Tensor, mapped: Tensor, y: Tensor) -> Losses:
     """Cycle consistency of the tokens float[B, N, D], forward (from ego) and backward (from exo)."""
     grid = roles.grid(batch.videos["ego"])
     stop = objectives.cycle_stop_gradient

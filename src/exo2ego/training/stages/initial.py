@@ -1,8 +1,11 @@
 """Init: the third-person start. Encoder and LLM learn to answer about (mostly exocentric) video.
 
-The paper starts from VideoLLaMA2, whose CLIP tower was trained on image-text pairs, and 103 M exo + 3.8 M ego clips (batch
-512, lr 1e-3, 5 epochs). The shipped small weights come from these two stages on simulated exo video alone: `vision`, in which
-the encoder learns which words belong to a clip (in place of CLIP's pre-training; without it the loss stays at the text prior),
+The paper starts from VideoLLaMA2, whose CLIP tower was trained on image-text pairs, and 103 M exo + 3.8 M ego clips
+(batch
+512, lr 1e-3, 5 epochs). The shipped small weights come from these two stages on simulated exo video alone: `vision`,
+in which
+the encoder learns which words belong to a clip (in place of CLIP's pre-training; without it the loss stays at the
+text prior),
 then `initial`.
 """
 

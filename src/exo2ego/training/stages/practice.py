@@ -1,4 +1,5 @@
-"""Stage 3, Student Self-Practice: instruction tuning on ego video; ego encoder, `ego_to_exo` and LoRA train (paper section 3)."""
+"""Stage 3, Student Self-Practice: instruction tuning on ego video; ego encoder, `ego_to_exo` and LoRA train (paper
+section 3)."""
 
 from exo2ego.data.batch import Batch
 from exo2ego.models.roles import Roles
