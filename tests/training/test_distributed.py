@@ -24,7 +24,7 @@ def test_alone_without_torchrun(monkeypatch):
 @pytest.mark.slow
 def test_two_processes_log_once_and_finish(start, pairs, tmp_path):
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port", "29517"]
-    args = ["-m", "exo2ego", "train", "--stage", "teacher", "--data", str(pairs.folder), "--start", str(start)]
+    args = ["-m", "exo2ego", "train", "--stage", "teacher", "--data", str(pairs.folder), "--init-from", str(start)]
     out = tmp_path / "run"
     done = subprocess.run(
         [*command, *args, "--steps", "4", "--batch-size", "4", "--out", str(out)],

@@ -81,7 +81,7 @@ def test_kill_9_and_the_same_command_again_is_bit_identical(start, pairs, tmp_pa
     """Through the command line, as a user would: three kills, then the end, beside a run that nobody killed."""
 
     def command(out):
-        args = ["--recipe", "tiny", "--stage", "teacher", "--data", str(pairs.folder), "--start", str(start)]
+        args = ["--recipe", "tiny", "--stage", "teacher", "--data", str(pairs.folder), "--init-from", str(start)]
         return [
             sys.executable,
             "-m",

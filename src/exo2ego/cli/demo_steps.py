@@ -42,9 +42,17 @@ class DemoSize:
     """Stage -> optimiser steps, where the demo takes other than the recipe's."""
 
 
-FULL = DemoSize(takes=24, bench_questions=200, egomcq_questions=100, mir_clips=60, examples=6)
+FULL = DemoSize(
+    takes=30,
+    bench_questions=160,
+    egomcq_questions=50,
+    mir_clips=40,
+    examples=6,
+    exo_cameras=(2, 2),
+    steps={"teacher": 30, "guidance": 150, "ego_only": 180, "practice": 40},
+)
 SHORT = DemoSize(
-    takes=10,
+    takes=12,
     bench_questions=24,
     egomcq_questions=12,
     mir_clips=8,

@@ -7,7 +7,7 @@ from typing import Annotated
 import tyro
 
 EXAMPLE = (
-    "example: exo2ego train --recipe tiny --stage guidance --start runs/teacher/final "
+    "example: exo2ego train --recipe tiny --stage guidance --init-from runs/teacher/final "
     "--data shards/pairs --out runs/guidance"
 )
 
@@ -22,7 +22,7 @@ class TrainCommand:
     """Shard folder (repeat for several)."""
     out: Path
     """Where checkpoints, logs and the model go; run again to resume."""
-    start: Path | None = None
+    init_from: Path | None = None
     """Exported model or the `final` folder of the stage before. Default: the shipped start; for `initial`, random
     weights."""
     recipe: str = "tiny"
@@ -56,7 +56,7 @@ def main(argv: list[str]) -> int:
     if command.print_recipe:
         print(json.dumps(recipe.as_json(), indent=1))
         return 0
-    start = start_folder(recipe, command.stage, command.start, command.data, command.out, command.seed)
+    start = start_folder(recipe, command.stage, command.init_from, command.data, command.out, command.seed)
     with training_progress() as report:
         run = train_stage(
             recipe,

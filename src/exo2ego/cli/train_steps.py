@@ -34,7 +34,7 @@ def start_folder(recipe: Recipe, stage: str, start: Path | None, data: Sequence[
     if stage not in ("vision", "initial"):
         return START
     if recipe.name != "tiny":
-        raise InputError(f"recipe {recipe.name} has no random start; give --start a model folder")
+        raise InputError(f"recipe {recipe.name} has no random start; give --init-from a model folder")
     fresh = out / "random"
     if not (fresh / "config.json").is_file():
         texts = [

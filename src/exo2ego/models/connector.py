@@ -101,8 +101,8 @@ def reg_stage(in_channels: int, out_channels: int, depth: int) -> nn.Sequential:
 class STCConnector(nn.Module):
     """Spatial-Temporal Convolution connector.
 
-    `padding=1` is the published `stc_connector` (16 x 24 x 24 patches -> 9 x 13 x 13 = 1521 tokens),
-    `padding=0` is `stc_connector_v35` (-> 8 x 12 x 12 = 1152).
+    `padding=1` is the published `stc_connector` (16 x 24 x 24 patches -> 9 x 13 x 13 = 1521 tokens), `padding=0` is
+    `stc_connector_v35` (-> 8 x 12 x 12 = 1152).
     """
 
     def __init__(self, *, in_width: int, out_width: int, depth: int = 4, padding: int = 1) -> None:

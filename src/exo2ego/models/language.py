@@ -1,6 +1,7 @@
 """The causal LM of Transformers, its LoRA, and what is read from it: losses and distributions at chosen places.
 
-The only importer of PEFT. Shapes: `B` batch, `N` visual tokens, `L` packed text tokens, `D` LLM width, `K` places read.
+The only importer of PEFT. Shapes: `B` batch, `N` visual tokens, `L` packed text tokens, `D` LLM width, `K` places
+read.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """View mappings: `ego_to_exo` (the paper's F) and `exo_to_ego` (its G), nine residual blocks between down- and
 upsampling.
 
-The paper names the CycleGAN generator form; at LLM width that would be 3.3 B parameters, so a 1x1 bottleneck of `width`
-channels comes first (model.md 2.2). Halvings are spatial only. Shapes: `B` batch, `N` tokens, `D` LLM width.
+The paper names the CycleGAN generator form; at LLM width that would be 3.3 B parameters, so a 1x1 bottleneck of
+`width` channels comes first (model.md 2.2). Halvings are spatial only. Shapes: `B` batch, `N` tokens, `D` LLM width.
 """
 
 import torch
@@ -36,8 +36,8 @@ class ResidualBlock(nn.Module):
 class ResNetMapping(nn.Module):
     """Tokens of one view to tokens of the other; shape in = shape out for any grid, odd ones included.
 
-    With `residual` the input is added back and the last layer starts near zero, so that training starts from
-    the identity, which the frozen LLM can read; without it the form is the literal one.
+    With `residual` the input is added back and the last layer starts near zero, so that training starts from the
+    identity, which the frozen LLM can read; without it the form is the literal one.
     """
 
     def __init__(self, *, dim: int, width: int, blocks: int = 9, halvings: int = 2, residual: bool = True) -> None:

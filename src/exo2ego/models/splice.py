@@ -1,9 +1,8 @@
 """Visual tokens into the prompt: one prefix (opening text, video) and any number of independent segments behind it.
 
 A segment attends to the prefix and causally to itself, and its positions go on from the end of the prefix: each
-segment is
-read exactly as if it stood alone (tests compare), but the video is encoded once for all.
-Shapes: `B` batch, `S` prefix text tokens, `N` visual tokens, `L` packed text tokens, `D` LLM width.
+segment is read exactly as if it stood alone (tests compare), but the video is encoded once for all. Shapes: `B`
+batch, `S` prefix text tokens, `N` visual tokens, `L` packed text tokens, `D` LLM width.
 """
 
 from collections.abc import Sequence

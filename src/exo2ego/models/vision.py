@@ -82,8 +82,8 @@ class ConvBlock(nn.Module):
 class ConvVideoTower(nn.Module):
     """Small convolutional tower of the `tiny` preset: three halvings, patch size 8 pixels.
 
-    Each frame comes with its change since the frame before, which says at once what moves: without it, and with a plain
-    small ViT, training on this scale of data stays at the text prior (docs/results.md).
+    Each frame comes with its change since the frame before, which says at once what moves: without it, and with a
+    plain small ViT, training on this scale of data stays at the text prior (docs/results.md).
     """
 
     prefix_tokens = 0

@@ -61,8 +61,9 @@ class Objectives:
     answer_reads: AnswerReads = "mapped"
     """The student's side of `answer_kl`: ego_to_exo(x) alone, or concat(x, ego_to_exo(x)) as at inference."""
 
-    tags: float = 1.0
-    """Words of the answers read from the visual tokens by a throw-away reader; the only loss of stage `vision`."""
+    answer_words: float = 0.0
+    """One-word answers read from the visual tokens by a throw-away reader; the only loss of stage `vision`, which makes
+    the third-person start of `tiny` and is not in the paper."""
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -79,7 +80,7 @@ class StageConfig:
     """Patterns of parameter names that train; everything else is frozen."""
     objectives: Objectives = field(default_factory=Objectives)
     lora: LoraSpec | None = None
-    tag_reader_width: int | None = None
+    reader_width: int | None = None
     """Hidden width of the throw-away reader of stage `vision`; None: no reader."""
     segments: int = 1
     """Conversations a sample, each read on its own behind the same video."""

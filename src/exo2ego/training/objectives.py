@@ -12,8 +12,7 @@ def feature_kl(exo: Tensor, mapped: Tensor, *, axis: KLAxis, temperature: float)
     """KL(y || ego_to_exo(x)), float32 scalar; y = `exo` is a target and gets no gradient (paper section 3, stage 2).
 
     Both are float[B, N, D]. They are layer-normed without weights first: LLM-space channels have outliers that would
-    make
-    the softmax one-hot. `channel`: over D per token; `position`: over N per channel (channel-wise distillation,
+    make the softmax one-hot. `channel`: over D per token; `position`: over N per channel (channel-wise distillation,
     arXiv 2011.13256); `pooled`: over D of the mean token, for views in which a position shows different places.
     """
     target, student = exo.detach().float(), mapped.float()

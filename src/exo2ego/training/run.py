@@ -61,9 +61,8 @@ def train_stage(
     """Run (or resume) one stage of a recipe.
 
     `start` is an exported model or the `final` folder of the stage before; `data` are shard folders of the kind the
-    stage
-    reads. Returns at once when the stage is finished under the same settings. Raises CheckpointError when `out` holds a
-    run of other settings, InputError for an unknown stage or data of the wrong kind, DivergedError.
+    stage reads. Returns at once when the stage is finished under the same settings. Raises CheckpointError when `out`
+    holds a run of other settings, InputError for an unknown stage or data of the wrong kind, DivergedError.
     """
     stage, config = stage_of(recipe, stage_name)
     run, world = StageRun(out=out), join_world()
@@ -155,8 +154,8 @@ def prepare(roles: Roles, config: StageConfig) -> None:
     """Adapters in, then exactly what the stage names trains."""
     if config.lora is not None:
         add_lora(roles.language, config.lora)
-    if config.tag_reader_width is not None:
-        roles.add_tag_reader(config.tag_reader_width)
+    if config.reader_width is not None:
+        roles.add_reader(config.reader_width)
     set_trainable(roles, config.trains)
 
 
@@ -180,7 +179,7 @@ def build_stream(
 def finish(run: StageRun, roles: Roles, processor: Exo2EgoProcessor, recipe: Recipe, *, student: bool) -> None:
     """Fold adapters, write the roles, then the exported model: its presence says that the stage is complete."""
     fold_lora(roles.language)
-    roles.tag_reader = None
+    roles.reader = None
     write_json(run.out / "recipe.json", recipe.as_json() | {"mapping": asdict(recipe.mapping)})
     write_folder(run.final, lambda folder: save_roles(folder, roles, processor, recipe.mapping))
     write_folder(run.model, lambda folder: export(folder, roles, processor, recipe.mapping, student=student))

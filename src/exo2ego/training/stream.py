@@ -80,7 +80,7 @@ def refuse_held_out(shards: ShardSet) -> None:
     for sample in shards.samples:
         if sample.split != "train":
             raise LeakageError(
-                f"sample {sample.key} of take {sample.take_uid} is of split {sample.split!r}; train on split 'train' only"
+                f"sample {sample.key} of take {sample.take_uid} is of split {sample.split!r}; train on 'train' only"
             )
 
 

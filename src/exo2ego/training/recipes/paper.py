@@ -1,12 +1,12 @@
-"""`paper`: the published numbers, read beside the paper's table (reference: arXiv 2503.09143, section 4 and appendix).
+"""`paper`: the published numbers, read beside the paper's table (reference: arXiv 2503.09143, section 4 and
+appendix).
 
-    exo2ego train --recipe paper --stage guidance --start RUN/teacher/final --data SHARDS --out RUN/guidance
+    exo2ego train --recipe paper --stage guidance --init-from RUN/teacher/final --data SHARDS --out RUN/guidance
 
 Needs VideoLLaMA2-7B weights converted to an exported model and GPUs; nothing of it was run at full size by us.
 Published: batches, rates, warm-up, epochs, LoRA, nine residual blocks, which losses. Not published, hence our choice
-and
-marked as such: loss weights (all 1), KL axis (channels per token) and temperature (1), mapping width (512), whether the
-vision tower trains (yes: "encoder"), no global skip in the mapping (CycleGAN's form).
+and marked as such: loss weights (all 1), KL axis (channels per token) and temperature (1), mapping width (512),
+whether the vision tower trains (yes: "encoder"), no global skip in the mapping (CycleGAN's form).
 """
 
 from exo2ego.models.language import LoraSpec

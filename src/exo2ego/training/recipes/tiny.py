@@ -13,8 +13,8 @@ from exo2ego.sim.questions import UNTOLD_QUESTIONS
 from exo2ego.training.config import Objectives, Optim, Recipe, StageConfig
 from exo2ego.training.stages import STAGES
 
-TEACHER_STEPS = 100
-GUIDANCE_STEPS = 400
+TEACHER_STEPS = 60
+GUIDANCE_STEPS = 300
 
 
 def tiny() -> Recipe:
@@ -32,15 +32,16 @@ def tiny() -> Recipe:
         probe_questions=tuple(wordings[0] for wordings in UNTOLD_QUESTIONS.values()),
         stages={
             "vision": StageConfig(
-                optim=Optim(steps=1600, batch_size=16, lr=2e-3, warmup=0.2, weight_decay=0.05),
+                optim=Optim(steps=700, batch_size=32, lr=2e-3, warmup=0.2, weight_decay=0.05),
                 trains=STAGES["vision"].trains,
-                tag_reader_width=256,
+                objectives=Objectives(vtg=0.0, answer_words=1.0),
+                reader_width=256,
                 segments=12,
             ),
             "initial": StageConfig(
-                optim=Optim(steps=1000, batch_size=16, lr=1e-3, warmup=0.1, weight_decay=0.02),
+                optim=Optim(steps=600, batch_size=16, lr=1e-3, warmup=0.1, weight_decay=0.02),
                 trains=STAGES["initial"].trains,
-                segments=5,
+                segments=6,
             ),
             "teacher": StageConfig(
                 optim=Optim(steps=TEACHER_STEPS, batch_size=16, lr=2e-4), trains=STAGES["teacher"].trains
@@ -49,10 +50,10 @@ def tiny() -> Recipe:
                 optim=Optim(steps=GUIDANCE_STEPS, batch_size=16, lr=1e-3),
                 trains=STAGES["guidance"].trains,
                 objectives=guidance,
-                probes=4,
+                probes=3,
             ),
             "practice": StageConfig(
-                optim=Optim(steps=100, batch_size=16, lr=2e-4),
+                optim=Optim(steps=60, batch_size=16, lr=2e-4),
                 trains=STAGES["practice"].trains,
                 lora=LoraSpec(rank=8, alpha=16, dropout=0.1),
                 segments=3,

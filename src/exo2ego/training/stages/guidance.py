@@ -1,10 +1,8 @@
 """Stage 2, Teacher-Student Guidance: ego encoder and both mappings learn from synchronized pairs.
 
-The exo encoder and the LLM are frozen, but the LLM must carry gradient to the ego side, so only y is computed
-without it.
-Paper: VTG on concat(x, ego_to_exo(x)) + KL(y || ego_to_exo(x)) + cycle consistency both ways. Ours may add the KL
-between the
-frozen LLM's answers and a contrastive term (weights in the recipe).
+The exo encoder and the LLM are frozen, but the LLM must carry gradient to the ego side, so only y is computed without
+it. Paper: VTG on concat(x, ego_to_exo(x)) + KL(y || ego_to_exo(x)) + cycle consistency both ways. Ours may add the KL
+between the frozen LLM's answers and a contrastive term (weights in the recipe).
 """
 
 import torch

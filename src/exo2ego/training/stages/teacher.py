@@ -1,5 +1,5 @@
-"""Stage 1, Teacher Self-Preparation: the exo encoder learns Ego-ExoClip's exo clips, the LLM is frozen (paper
-section 3)."""
+"""Stage 1, Teacher Self-Preparation: the exo encoder learns Ego-ExoClip's exo clips, the LLM is frozen (paper section
+3)."""
 
 from exo2ego.training.stages.initial import losses
 from exo2ego.training.stages.stage import Stage
