@@ -12,11 +12,11 @@ from fnmatch import fnmatchcase
 import torch
 from torch import Tensor, nn
 
-from exo2ego.models.answers import AnswerReader
 from exo2ego.models.configuration import Exo2EgoConfig
 from exo2ego.models.language import Language
 from exo2ego.models.mapping import build_mapping
 from exo2ego.models.modeling import Exo2EgoForConditionalGeneration
+from exo2ego.models.reader import AnswerReader
 from exo2ego.models.vision import Grid, normalise_frames
 
 

@@ -7,7 +7,7 @@ stays at the text prior), then `initial`.
 """
 
 from exo2ego.data.batch import Batch
-from exo2ego.models.answers import answer_word_loss
+from exo2ego.models.reader import answer_word_loss
 from exo2ego.models.roles import Roles
 from exo2ego.training.config import Objectives
 from exo2ego.training.stages.stage import Losses, Stage

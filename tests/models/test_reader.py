@@ -5,7 +5,7 @@ import torch
 
 from exo2ego.data.batch import pack_text
 from exo2ego.data.chat import IGNORE, Segment
-from exo2ego.models.answers import AnswerReader, answer_word_loss, one_word_answers
+from exo2ego.models.reader import AnswerReader, answer_word_loss, one_word_answers
 from exo2ego.models.vision import Grid
 
 EOS = 2
