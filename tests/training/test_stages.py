@@ -14,7 +14,7 @@ from exo2ego.training.run import build_stream, prepare, stage_examples, stage_of
 from exo2ego.training.stages import STAGES
 
 GROUPS = {
-    "vision": {"exo", "reader"},
+    "vision": {"exo", "tag_reader", "language"},
     "initial": {"exo", "language"},
     "teacher": {"exo"},
     "guidance": {"ego", "ego_to_exo", "exo_to_ego"},

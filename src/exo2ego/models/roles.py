@@ -16,7 +16,7 @@ from exo2ego.models.configuration import Exo2EgoConfig
 from exo2ego.models.language import Language
 from exo2ego.models.mapping import build_mapping
 from exo2ego.models.modeling import Exo2EgoForConditionalGeneration
-from exo2ego.models.reader import AnswerReader
+from exo2ego.models.tags import TagReader
 from exo2ego.models.vision import Grid, normalise_frames
 
 
@@ -48,12 +48,12 @@ class Roles(nn.Module):
         if start.model.ego_to_exo is not None:
             self.ego_to_exo = copy.deepcopy(start.model.ego_to_exo)
         self.language = Language(start.model.language_model, start.lm_head)
-        self.reader: AnswerReader | None = None
+        self.tag_reader: TagReader | None = None
 
-    def add_reader(self, hidden: int) -> None:
+    def add_tag_reader(self, hidden: int) -> None:
         """Give the encoder its throw-away reader (stage `vision`); set the attribute to None to take it away."""
         dim, grid = self.config.text_config.hidden_size, self.exo.grid(self.config.num_frames)
-        self.reader = AnswerReader(dim, grid, hidden, self.config.text_config.vocab_size)
+        self.tag_reader = TagReader(dim, grid, hidden)
 
     def pixels(self, frames: Tensor) -> Tensor:
         """uint8[B, T, H, W, 3] -> float32[B, T, 3, H, W], normalised as the model's config says."""

@@ -61,9 +61,9 @@ class Objectives:
     answer_reads: AnswerReads = "mapped"
     """The student's side of `answer_kl`: ego_to_exo(x) alone, or concat(x, ego_to_exo(x)) as at inference."""
 
-    answer_words: float = 0.0
-    """One-word answers read from the visual tokens by a throw-away reader; the only loss of stage `vision`, which makes
-    the third-person start of `tiny` and is not in the paper."""
+    tags: float = 0.0
+    """Words of the answers, in any order: by a throw-away reader in stage `vision`, from the mean visual token in
+    stage `initial`. For the third-person start of `tiny` only; not in the paper."""
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -80,7 +80,7 @@ class StageConfig:
     """Patterns of parameter names that train; everything else is frozen."""
     objectives: Objectives = field(default_factory=Objectives)
     lora: LoraSpec | None = None
-    reader_width: int | None = None
+    tag_reader_width: int | None = None
     """Hidden width of the throw-away reader of stage `vision`; None: no reader."""
     segments: int = 1
     """Conversations a sample, each read on its own behind the same video."""

@@ -154,8 +154,8 @@ def prepare(roles: Roles, config: StageConfig) -> None:
     """Adapters in, then exactly what the stage names trains."""
     if config.lora is not None:
         add_lora(roles.language, config.lora)
-    if config.reader_width is not None:
-        roles.add_reader(config.reader_width)
+    if config.tag_reader_width is not None:
+        roles.add_tag_reader(config.tag_reader_width)
     set_trainable(roles, config.trains)
 
 
@@ -179,7 +179,7 @@ def build_stream(
 def finish(run: StageRun, roles: Roles, processor: Exo2EgoProcessor, recipe: Recipe, *, student: bool) -> None:
     """Fold adapters, write the roles, then the exported model: its presence says that the stage is complete."""
     fold_lora(roles.language)
-    roles.reader = None
+    roles.tag_reader = None
     write_json(run.out / "recipe.json", recipe.as_json() | {"mapping": asdict(recipe.mapping)})
     write_folder(run.final, lambda folder: save_roles(folder, roles, processor, recipe.mapping))
     write_folder(run.model, lambda folder: export(folder, roles, processor, recipe.mapping, student=student))

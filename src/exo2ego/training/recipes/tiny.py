@@ -32,16 +32,17 @@ def tiny() -> Recipe:
         probe_questions=tuple(wordings[0] for wordings in UNTOLD_QUESTIONS.values()),
         stages={
             "vision": StageConfig(
-                optim=Optim(steps=700, batch_size=32, lr=2e-3, warmup=0.2, weight_decay=0.05),
+                optim=Optim(steps=1600, batch_size=16, lr=2e-3, warmup=0.2, weight_decay=0.05),
                 trains=STAGES["vision"].trains,
-                objectives=Objectives(vtg=0.0, answer_words=1.0),
-                reader_width=256,
+                objectives=Objectives(tags=1.0),
+                tag_reader_width=256,
                 segments=12,
             ),
             "initial": StageConfig(
-                optim=Optim(steps=600, batch_size=16, lr=1e-3, warmup=0.1, weight_decay=0.02),
+                optim=Optim(steps=1700, batch_size=16, lr=1.5e-3, warmup=0.06, weight_decay=0.02),
                 trains=STAGES["initial"].trains,
-                segments=6,
+                objectives=Objectives(vtg=1.0, tags=3.0),
+                segments=5,
             ),
             "teacher": StageConfig(
                 optim=Optim(steps=TEACHER_STEPS, batch_size=16, lr=2e-4), trains=STAGES["teacher"].trains
