@@ -90,3 +90,6 @@ def test_assets_are_compared_with_their_checksums(tmp_path):
     (tmp_path / "a.bin").unlink()
     with pytest.raises(MissingFileError, match=r"a\.bin"):
         check_assets(tmp_path)
+    (tmp_path / "manifest.json").write_text("{")
+    with pytest.raises(ChecksumError, match="damaged"):
+        check_assets(tmp_path)

@@ -124,3 +124,36 @@ def test_bench_videos_are_there(tiny_world: Path) -> None:
     for row in mcq.values():
         assert (tiny_world / "bench" / "egomcq" / "videos" / f"{row['query']['video_uid']}.mp4").is_file()
     assert list((tiny_world / "bench" / "epic_mir" / "videos").glob("P*/P*_*.MP4"))
+
+
+def test_a_killed_worker_is_one_line(tmp_path, monkeypatch):
+    """What the kernel does when memory runs out must not end in a traceback."""
+    from concurrent.futures.process import BrokenProcessPool
+
+    from exo2ego.errors import OutputError
+    from exo2ego.sim import export
+
+    class Pool:
+        def __init__(self, *args, **kwargs):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *args):
+            return False
+
+        def submit(self, *args):
+            from concurrent.futures import Future
+
+            future = Future()
+            future.set_exception(BrokenProcessPool("gone"))
+            return future
+
+        def shutdown(self, **kwargs):
+            pass
+
+    monkeypatch.setattr(export, "ProcessPoolExecutor", Pool)
+    spec = export.SimSpec(out=tmp_path, takes=4, seed=0, workers=2)
+    with pytest.raises(OutputError, match="worker was killed"):
+        list(export._rendered(spec, [None, None, None, None]))

@@ -37,7 +37,11 @@ def check_assets(folder: Path = ASSETS) -> None:
     manifest = folder / "manifest.json"
     if not manifest.is_file():
         raise MissingFileError(f"{manifest} is missing: the shipped weights are not installed; reinstall exo2ego")
-    for name, digest in json.loads(manifest.read_text()).items():
+    try:
+        digests = json.loads(manifest.read_text())
+    except ValueError as error:
+        raise ChecksumError(f"{manifest} is damaged ({error}); reinstall exo2ego") from error
+    for name, digest in digests.items():
         path = folder / name
         if not path.is_file():
             raise MissingFileError(f"{path} is missing; reinstall exo2ego")
