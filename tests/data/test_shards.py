@@ -237,7 +237,7 @@ def test_kill_9_and_resume(tree: Tree, shards: ShardSet, tmp_path: Path, after: 
 
 
 ORPHANED = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 sys.path[:0] = [{tests!r}, {src!r}]
 from test_shards import build
@@ -248,6 +248,8 @@ def linger(done, total):
         time.sleep(60)
 
 if __name__ == "__main__":
+    # a test run started in the background of a shell ignores Ctrl-C, and so would this
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     build(Path({root!r}), Path({out!r}), workers=2, progress=linger)
 """
 

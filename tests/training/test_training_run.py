@@ -89,7 +89,7 @@ def test_kill_9_and_the_same_command_again_is_bit_identical(start, pairs, tmp_pa
             "train",
             *args,
             "--steps",
-            "250",
+            "130",
             "--batch-size",
             "1",
             "--out",
@@ -98,7 +98,7 @@ def test_kill_9_and_the_same_command_again_is_bit_identical(start, pairs, tmp_pa
 
     env = os.environ | {"OMP_NUM_THREADS": "1"}
     kills = 0
-    for lines in (30, 120, 210):
+    for lines in (40, 104, 115):
         process = subprocess.Popen(command(tmp_path / "killed"), env=env, stdout=subprocess.DEVNULL)
         kills += kill_when(process, tmp_path / "killed" / "log.jsonl", lines)
     assert kills == 3
