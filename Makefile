@@ -10,6 +10,7 @@ PYTEST_ARGS ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
+# One compute thread in the demo unless told otherwise: two that share a busy core wait for each other most of the time.
 # One thread a worker: two test processes on two cores must not each start a pool of two.
 TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
 
@@ -27,7 +28,7 @@ $(STAMP): pyproject.toml constraints.txt scripts/os_packages.sh scripts/make_ven
 venv: $(STAMP)
 
 demo: $(STAMP)
-	@$(BIN)/exo2ego demo $(DEMO_ARGS)
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} $(BIN)/exo2ego demo $(DEMO_ARGS)
 
 check: $(STAMP)
 	@$(BIN)/ruff check .
