@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 torchrun --nproc-per-node 2 -m exo2ego train --stage initial ...
 
-On a two-core machine two processes of one thread each are faster than one of two threads (benchmarks/threads.py).
+Each process computes its share of every batch; gradients are averaged.
 """
 
 import os
