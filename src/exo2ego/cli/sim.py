@@ -19,7 +19,7 @@ def _parser() -> VerbParser:
         example=_EXAMPLE,
     )
     parser.add_argument("--out", type=Path, required=True, help="folder to write (or to go on writing)")
-    parser.add_argument("--takes", type=at_least(1), default=60, help="takes, 6-15 narrated steps each (default 60)")
+    parser.add_argument("--takes", type=at_least(1), default=60, help="takes (default 60)")
     parser.add_argument("--seed", type=at_least(0), default=0, help="same seed, same world (default 0)")
     parser.add_argument("--workers", type=at_least(1), default=2, help="processes that render (default 2)")
     parser.add_argument("--size-px", type=at_least(32), default=128, help="side of the square videos (default 128)")
@@ -41,6 +41,14 @@ def _parser() -> VerbParser:
         help="fixed cameras of a take (default 2 4)",
     )
     parser.add_argument(
+        "--steps",
+        type=at_least(1),
+        nargs=2,
+        default=(6, 15),
+        metavar=("FEWEST", "MOST"),
+        help="narrated steps of a take (default 6 15)",
+    )
+    parser.add_argument(
         "--bench-questions", type=at_least(0), default=400, help="most EgoSchema-style questions (default 400)"
     )
     parser.add_argument("--egomcq-questions", type=at_least(0), default=150, help="most EgoMCQ questions (default 150)")
@@ -60,6 +68,7 @@ def _spec(options: argparse.Namespace) -> "SimSpec":
         fps=options.fps,
         split_fractions=tuple(options.split),
         exo_cameras=tuple(options.exo_cameras),
+        steps=tuple(options.steps),
         bench_questions=options.bench_questions,
         egomcq_questions=options.egomcq_questions,
         mir_clips=options.mir_clips,

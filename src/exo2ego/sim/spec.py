@@ -69,6 +69,8 @@ class SimSpec:
     """Shares of train, val and test takes."""
     exo_cameras: tuple[int, int] = (2, 4)
     """Fewest and most fixed cameras of a take."""
+    steps: tuple[int, int] = (6, 15)
+    """Fewest and most narrated steps of a take. Few steps show more different objects per rendered frame."""
     bench_questions: int = 400
     """Most EgoSchema-style questions."""
     egomcq_questions: int = 150
@@ -89,6 +91,8 @@ class SimSpec:
             raise InputError(f"split_fractions are {self.split_fractions}: use three shares that add up to 1")
         if not 1 <= low <= high <= 6:
             raise InputError(f"exo_cameras are {self.exo_cameras}: use fewest <= most, 1 to 6")
+        if not 1 <= self.steps[0] <= self.steps[1] <= 60:
+            raise InputError(f"steps are {self.steps}: use fewest <= most, 1 to 60")
         if min(self.bench_questions, self.egomcq_questions, self.mir_clips) < 0:
             raise InputError("bench_questions, egomcq_questions and mir_clips must not be negative")
 

@@ -161,7 +161,7 @@ def plan_take(spec: SimSpec, index: int, split: str) -> TakePlan:
     take_uid = uid(spec.seed, "take", index)
     cameras = _plan_cameras(rng, spec.exo_cameras)
     items = _plan_items(rng, scenario)
-    events = _plan_events(rng, take_uid, items, test=split == "test")
+    events = _plan_events(rng, take_uid, items, spec.steps, test=split == "test")
     capture = f"sim_{SCENARIOS[scenario][1]}{index:04d}"
     return TakePlan(
         index=index,
@@ -279,12 +279,14 @@ def _options(places: list[tuple[float, float]], items: tuple[Item, ...], verb: s
     return found
 
 
-def _plan_events(rng: np.random.Generator, take_uid: str, items: tuple[Item, ...], *, test: bool) -> tuple[Event, ...]:
-    """Six to fifteen steps; verbs come up about equally often, as far as the table has room for them."""
+def _plan_events(
+    rng: np.random.Generator, take_uid: str, items: tuple[Item, ...], steps: tuple[int, int], *, test: bool
+) -> tuple[Event, ...]:
+    """As many steps as asked for; verbs come up about equally often, as far as the table has room for them."""
     places = [(item.x, item.y) for item in items]
     events: list[Event] = []
     clock = float(rng.uniform(0.3, 0.6))
-    for index in range(int(rng.integers(6, 16))):
+    for index in range(int(rng.integers(steps[0], steps[1] + 1))):
         verb, (number, sign, goal) = _choose(rng, events, places, items, test)
         length = float(rng.uniform(2.0, 2.6))
         events.append(_event(rng, take_uid, index, number, verb, sign, items, places[number], goal, clock, length))
