@@ -99,6 +99,8 @@ class FakeModel:
     """Answers by a rule; counts what it was asked; fails on the videos it is told to."""
 
     name = "fake"
+    capabilities = frozenset({"text", "logprobs"})
+    concurrency = 1
 
     def __init__(self, rule: Callable[[VideoSpan | None, str], float], text: str = "(A)", bad: str = "") -> None:
         self.rule, self.text, self.bad = rule, text, bad
@@ -109,7 +111,7 @@ class FakeModel:
         if self.bad and video is not None and self.bad in video.path:
             raise VideoError(f"{video.path}: no frames")
 
-    def generate(self, video: VideoSpan, question: str, max_new_tokens: int = 32) -> str:
+    def generate(self, video: VideoSpan | None, question: str, max_new_tokens: int = 32) -> str:
         self._see(video, question, ())
         return self.text
 

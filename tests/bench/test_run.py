@@ -227,3 +227,19 @@ def test_items_survive_their_file_and_their_hash_is_independent_of_the_place(
     (bench_root / task).rename(moved)
     assert items_hash(TASKS[task].load(moved)) == items_hash(items)
     assert json.loads((out / "run.json").read_text())["simulated"] is (task == "egoschema")
+
+
+def test_a_protocol_beyond_the_model_is_refused_before_the_first_question(
+    root: Path, items: list[Item], tmp_path: Path
+) -> None:
+    model = FakeModel(sees_the_kind)
+    model.capabilities = frozenset({"text"})
+    told = r"fake has no logprobs: .*protocol likelihood needs them; choose --protocol letter$"
+    with pytest.raises(InputError, match=told):
+        run(model, TASK, items, root, tmp_path / "run", settings())
+    assert not model.asked
+    assert not (tmp_path / "run").exists()
+    run(model, TASK, items, root, tmp_path / "run", settings(protocol="letter"))
+    assert len(model.asked) == len(items)
+    with pytest.raises(InputError, match="no protocol of egomcq can do without"):
+        run(model, TASKS["egomcq"], items, root, tmp_path / "mcq", settings(protocol="likelihood"))

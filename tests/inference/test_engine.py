@@ -77,6 +77,15 @@ def test_answers_are_repeatable_and_greedy(engine, clips):
     assert p.decode_answer(ids[0, start:]) == first
 
 
+def test_answers_without_a_video_follow_the_text_prior(engine):
+    p = engine.processor
+    ids = p(text=QUESTION)["input_ids"]
+    with torch.inference_mode():
+        logits = engine.model(input_ids=ids).logits
+    first = engine.generate(None, QUESTION, max_new_tokens=1)
+    assert first == p.decode_answer(logits[0, -1].argmax().view(1))
+
+
 def test_videos_are_encoded_once(student, clips, monkeypatch):
     engine = Engine.load(student)
     calls = []

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from exo2ego.errors import InputError
 from exo2ego.records import OptionScore, VideoSpan
 
 if TYPE_CHECKING:
@@ -28,13 +27,23 @@ class RandomModel:
         """`random`, whatever the seed."""
         return "random"
 
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """Letters and scores, all by lot."""
+        return frozenset({"text", "logprobs"})
+
+    @property
+    def concurrency(self) -> int:
+        """One: it costs nothing."""
+        return 1
+
     def _generator(self, video: VideoSpan | None, *texts: str) -> np.random.Generator:
         # The folder is left out: the same item draws the same lot wherever the data lie.
         where = ("none",) if video is None else (PurePath(video.path).name, str(video.start_s), str(video.end_s))
         key = "\x1f".join((str(self._seed), *where, *texts))
         return np.random.default_rng(int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big"))
 
-    def generate(self, video: VideoSpan, question: str, max_new_tokens: int = 32) -> str:
+    def generate(self, video: VideoSpan | None, question: str, max_new_tokens: int = 32) -> str:
         """One of the letters listed as `(A) ...` in the question (A to E where none is listed)."""
         letters = _LISTED_LETTER.findall(question) or list("ABCDE")
         return str(self._generator(video, question).choice(letters))
@@ -56,13 +65,19 @@ class BlindModel:
         """`blind:` and the name of the model underneath."""
         return f"blind:{self._model.name}"
 
-    def generate(self, video: VideoSpan, question: str, max_new_tokens: int = 32) -> str:
-        """Refused: an engine generates about a video only.
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """Those of the model underneath, less embeddings: of a video there is nothing left to embed."""
+        return self._model.capabilities - {"embeddings"}
 
-        Raises:
-            InputError: always; use a likelihood protocol.
-        """
-        raise InputError("the blind model scores options only and writes nothing; choose a likelihood --protocol")
+    @property
+    def concurrency(self) -> int:
+        """As the model underneath."""
+        return self._model.concurrency
+
+    def generate(self, video: VideoSpan | None, question: str, max_new_tokens: int = 32) -> str:
+        """The words that the model underneath writes without a video."""
+        return self._model.generate(None, question, max_new_tokens=max_new_tokens)
 
     def option_logprobs(self, video: VideoSpan | None, question: str, options: Sequence[str]) -> Sequence[OptionScore]:
         """The text prior of the options, whatever the video."""

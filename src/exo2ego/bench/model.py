@@ -10,6 +10,13 @@ from exo2ego.bench.baselines import BlindModel, RandomModel
 from exo2ego.errors import InputError, MissingFileError
 from exo2ego.records import OptionScore, VideoSpan
 
+CAPABILITIES: dict[str, str] = {
+    "text": "answers in words (`generate`)",
+    "logprobs": "log-probabilities of given answers (`option_logprobs`)",
+    "embeddings": "vectors of texts and of videos",
+}
+"""What a model may be able to do, with the words in which it is told to users."""
+
 FINGERPRINT_BYTES = 1 << 20
 """Bytes read from each end of a weight file: tells checkpoints apart without reading 14 GB."""
 
@@ -22,8 +29,18 @@ class AnswerModel(Protocol):
         """What reports call this model."""
         ...
 
-    def generate(self, video: VideoSpan, question: str, max_new_tokens: int = 32) -> str:
-        """The model's own words.
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """Which of `CAPABILITIES` it has; a protocol that needs another one is refused before the first question."""
+        ...
+
+    @property
+    def concurrency(self) -> int:
+        """How many questions may be put to it at once, from as many threads; 1 for a model in this process."""
+        ...
+
+    def generate(self, video: VideoSpan | None, question: str, max_new_tokens: int = 32) -> str:
+        """The model's own words; `video=None` asks without any video.
 
         Raises:
             VideoError: the video cannot be decoded; the item is then recorded as unscored.
@@ -55,7 +72,17 @@ class EngineModel:
         """The folder's name."""
         return self._name
 
-    def generate(self, video: VideoSpan, question: str, max_new_tokens: int = 32) -> str:
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """Words and log-probabilities."""
+        return frozenset({"text", "logprobs"})
+
+    @property
+    def concurrency(self) -> int:
+        """One: it computes here."""
+        return 1
+
+    def generate(self, video: VideoSpan | None, question: str, max_new_tokens: int = 32) -> str:
         """See `AnswerModel.generate`."""
         return self._engine.generate(video, question, max_new_tokens=max_new_tokens)
 

@@ -14,7 +14,7 @@ from exo2ego.bench.items import GROUPS_FILE, Item, dump_items, items_hash, requi
 from exo2ego.bench.model import AnswerModel
 from exo2ego.bench.predictions import PREDICTIONS_FILE, PredictionLog, forget_errors
 from exo2ego.bench.prompts import STYLES
-from exo2ego.bench.tasks.base import Task
+from exo2ego.bench.tasks.base import Task, require_protocol
 from exo2ego.errors import InputError, MissingFileError, OutputError, VideoError
 from exo2ego.records import Prediction
 
@@ -73,8 +73,9 @@ def run(
     Raises:
         OutputError: `out` belongs to other items, another model or protocol, or cannot be written.
         MissingFileError: videos are absent (unless `allow_missing`: their items become unscored).
-        InputError: no items, or an unknown protocol or style.
+        InputError: no items, an unknown protocol or style, or a protocol that the model cannot do.
     """
+    require_protocol(model, task, settings.protocol)
     _check(task, items, settings)
     if not allow_missing:
         require_videos(items, root)
@@ -88,9 +89,6 @@ def run(
 
 
 def _check(task: Task, items: Sequence[Item], settings: RunSettings) -> None:
-    if settings.protocol not in task.protocols:
-        known = ", ".join(task.protocols)
-        raise InputError(f"--protocol {settings.protocol}: {task.name} has no such protocol; choose from {known}")
     if settings.style not in STYLES:
         raise InputError(f"--style {settings.style}: no such style; choose from {', '.join(STYLES)}")
     if not math.isfinite(settings.alpha):

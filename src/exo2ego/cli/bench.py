@@ -136,6 +136,7 @@ def _run(command: Run) -> int:
     from exo2ego.bench.model import load_model, model_fingerprint
     from exo2ego.bench.run import RunSettings, run
     from exo2ego.bench.score import score_folder
+    from exo2ego.bench.tasks.base import require_protocol
     from exo2ego.cli.common import console
 
     terminal = console()
@@ -149,6 +150,8 @@ def _run(command: Run) -> int:
         loaded.append((task, root, items))
     fingerprint = model_fingerprint(command.model)
     model = load_model(command.model, command.seed)
+    for task, _, _ in loaded:
+        require_protocol(model, task, command.protocol or task.default_protocol)
     for task, root, items in loaded:
         settings = RunSettings(
             task=task.name,

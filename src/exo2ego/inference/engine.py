@@ -63,29 +63,31 @@ class Engine:
                 self._visual.popitem(last=False)
         return self._visual[video]
 
-    def generate(self, video: VideoSpan, question: str, max_new_tokens: int = 32) -> str:
-        """The model's answer in words, greedily decoded."""
+    def generate(self, video: VideoSpan | None, question: str, max_new_tokens: int = 32) -> str:
+        """The model's answer in words, greedily decoded; without a video, from the question alone."""
         if max_new_tokens < 1:
             raise InputError(f"max_new_tokens is {max_new_tokens}; it must be at least 1")
-        pixels = self.frames(video)
-        ids = self.processor(text=question)["input_ids"]
-        row = self.with_placeholders(ids)
+        inputs: dict[str, Tensor] = {}
+        if video is not None:
+            inputs["pixel_values_videos"] = self.frames(video)
+        ids = self.processor(text=question)["input_ids"].to(self.device)
+        row = ids if video is None else self.with_placeholders(ids)
         with torch.inference_mode():
             out = self.model.generate(
                 input_ids=row,
                 attention_mask=torch.ones_like(row),
-                pixel_values_videos=pixels,
                 max_new_tokens=max_new_tokens,
                 do_sample=False,
                 eos_token_id=self.processor.tokenizer.eos_token_id,
                 pad_token_id=self.processor.tokenizer.pad_token_id,
+                **inputs,
             )
         return self.processor.decode_answer(out[0, row.shape[1] :])
 
     def with_placeholders(self, ids: Tensor) -> Tensor:
         """int64[1, L] of a text-only prompt -> the same with the video's placeholders behind the prefix."""
         length = len(prefix_ids(self.processor.tokenizer, self.processor.chat))
-        holes = torch.full((1, self.processor.video_tokens), self.model.config.video_token_id)
+        holes = torch.full((1, self.processor.video_tokens), self.model.config.video_token_id, device=ids.device)
         return torch.cat([ids[:, :length], holes, ids[:, length:]], dim=1).to(self.device)
 
     def option_logprobs(self, video: VideoSpan | None, question: str, options: Sequence[str]) -> list[OptionScore]:

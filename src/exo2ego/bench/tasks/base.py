@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from exo2ego.bench.items import Item
-from exo2ego.bench.model import AnswerModel
+from exo2ego.bench.model import CAPABILITIES, AnswerModel
 from exo2ego.bench.stats import Stratum, bootstrap
 from exo2ego.errors import FormatError, InputError
 from exo2ego.records import Prediction, Score
@@ -21,6 +21,8 @@ class Ask:
     """(model, item with absolute videos, style) -> prediction. VideoErrors pass through."""
     example: Callable[[str], str]
     """style -> the words asked, for `bench prompts`."""
+    needs: frozenset[str] = frozenset({"logprobs"})
+    """Which of `model.CAPABILITIES` a model must have to be asked like this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,24 @@ class Task:
     published: tuple[Published, ...] = ()
     submission: Callable[[Sequence[Item], Mapping[str, Prediction]], dict[str, str]] | None = None
     """File name -> content, for servers that hold the answers."""
+
+
+def require_protocol(model: AnswerModel, task: Task, protocol: str) -> None:
+    """Refuse a protocol that is not there or that the model cannot answer, before anything is asked.
+
+    Raises:
+        InputError: no such protocol, or the model lacks what it needs; names the protocols that are possible.
+    """
+    if protocol not in task.protocols:
+        known = ", ".join(task.protocols)
+        raise InputError(f"--protocol {protocol}: {task.name} has no such protocol; choose from {known}")
+    missing = sorted(task.protocols[protocol].needs - model.capabilities)
+    if not missing:
+        return
+    can = [name for name, ask in task.protocols.items() if ask.needs <= model.capabilities]
+    lacks = " and no ".join(f"{name}: {CAPABILITIES[name]}" for name in missing)
+    advice = f"choose --protocol {' or '.join(can)}" if can else f"no protocol of {task.name} can do without"
+    raise InputError(f"{model.name} has no {lacks}; {task.name}'s protocol {protocol} needs them; {advice}")
 
 
 @dataclass(slots=True, kw_only=True)

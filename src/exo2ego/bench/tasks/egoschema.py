@@ -174,6 +174,7 @@ PROTOCOLS: dict[str, Ask] = {
         describe="options listed as (A) to (E), the generated text is read; unparsed counts as wrong",
         ask=ask_letter,
         example=lambda style: with_letters(styled(_EXAMPLE[0], "egoschema", style), _EXAMPLE[1]),
+        needs=frozenset({"text"}),
     ),
 }
 
