@@ -111,6 +111,17 @@ class OptionScore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Vote:
+    """What a model answered when the options of an item were shown in one order."""
+
+    order: tuple[int, ...]
+    """Position shown -> index of the option in the item."""
+    scores: tuple[float, ...] = ()
+    """By position shown."""
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
     """What a model answered to one benchmark item; one line of `predictions.jsonl`."""
 
@@ -121,6 +132,11 @@ class Prediction:
     """Generated text; None where the protocol scores candidates."""
     error: str | None = None
     """Why there is no answer (bad video, outage); such an item is unscored, never right or wrong."""
+    votes: tuple[Vote, ...] = ()
+    """One answer for each order of the options, where an item was asked in several; `scores` and `text` are then
+    empty."""
+    frames_s: tuple[tuple[float, ...], ...] = ()
+    """Times of the frames that the model reads, one tuple for each video of the item; empty where none is read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from exo2ego.errors import InputError, MissingFileError
 
 
 def run_random(root: Path, out: Path, *more: str) -> int:
-    return main(["run", "--model", "random", "--task", "all", "--root", str(root), "--out", str(out), *more])
+    return main(["run", "--model", "random", "--tasks", "all", "--root", str(root), "--out", str(out), *more])
 
 
 def test_run_score_report_on_all_tasks(bench_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -64,10 +64,10 @@ def test_every_help_has_an_example(command: str, capsys: pytest.CaptureFixture[s
 def test_mistakes_are_one_line_and_exit_2(bench_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = str(tmp_path / "out")
     for arguments in (
-        ["run", "--model", "random", "--task", "egoplan", "--root", str(bench_root), "--out", out],
-        ["run", "--model", "random", "--task", "egomcq", "--root", str(tmp_path / "none"), "--out", out],
-        ["run", "--model", "exo2ego:none", "--task", "all", "--root", str(bench_root), "--out", out],
-        ["run", "--model", "random", "--task", "all", "--root", str(bench_root), "--out", out, "--limit", "0"],
+        ["run", "--model", "random", "--tasks", "egoplan", "--root", str(bench_root), "--out", out],
+        ["run", "--model", "random", "--tasks", "egomcq", "--root", str(tmp_path / "none"), "--out", out],
+        ["run", "--model", "exo2ego:none", "--tasks", "all", "--root", str(bench_root), "--out", out],
+        ["run", "--model", "random", "--tasks", "all", "--root", str(bench_root), "--out", out, "--limit", "0"],
         ["score", str(tmp_path / "none")],
         ["report", "--out", out],
     ):
@@ -78,7 +78,7 @@ def test_mistakes_are_one_line_and_exit_2(bench_root: Path, tmp_path: Path, caps
 
 def test_missing_videos_can_be_allowed_and_are_then_unscored(bench_root: Path, tmp_path: Path) -> None:
     (bench_root / "egoschema/videos/q2.mp4").unlink()
-    arguments = ["run", "--model", "random", "--task", "egoschema", "--root", str(bench_root / "egoschema")]
+    arguments = ["run", "--model", "random", "--tasks", "egoschema", "--root", str(bench_root / "egoschema")]
     with pytest.raises(MissingFileError, match=r"videos/q2\.mp4"):
         main([*arguments, "--out", str(tmp_path / "a")])
     assert main([*arguments, "--out", str(tmp_path / "a"), "--allow-missing"]) == 0

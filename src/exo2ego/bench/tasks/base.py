@@ -23,6 +23,9 @@ class Ask:
     """style -> the words asked, for `bench prompts`."""
     needs: frozenset[str] = frozenset({"logprobs"})
     """Which of `model.CAPABILITIES` a model must have to be asked like this."""
+    choose: Callable[[Item, Prediction], int | None] | None = None
+    """Only where the options are shown to the model in an order: the option that an answer names, None for unreadable
+    text. `--shuffle-options` asks such an item in several orders and lets the answers vote."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

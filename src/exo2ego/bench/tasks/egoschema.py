@@ -175,6 +175,7 @@ PROTOCOLS: dict[str, Ask] = {
         ask=ask_letter,
         example=lambda style: with_letters(styled(_EXAMPLE[0], "egoschema", style), _EXAMPLE[1]),
         needs=frozenset({"text"}),
+        choose=choose,
     ),
 }
 

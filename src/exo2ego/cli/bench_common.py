@@ -1,0 +1,54 @@
+"""What the sub-verbs of `exo2ego bench` share: the choice of tasks, and how scores are shown."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exo2ego.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from exo2ego.bench.score import TaskScores
+    from exo2ego.bench.tasks.base import Task
+
+ALL = "all"
+
+
+def tasks_named(names: str) -> "list[Task]":
+    """`all`, or the tasks of a list `a,b`, in the order given.
+
+    Raises:
+        InputError: a name is unknown, or stands twice.
+    """
+    from exo2ego.bench.tasks import TASKS
+
+    if names == ALL:
+        return list(TASKS.values())
+    wanted = [name.strip() for name in names.split(",")]
+    for name in wanted:
+        if name not in TASKS:
+            raise InputError(f"--tasks {names}: {name!r} is unknown; choose from {', '.join(TASKS)}, or all")
+        if wanted.count(name) > 1:
+            raise InputError(f"--tasks {names}: {name!r} stands twice; name each task once")
+    return [TASKS[name] for name in wanted]
+
+
+def task_root(root: Path, names: str, task: "Task") -> Path:
+    """Where a task's files lie: `root` itself when one task is named, `root/<task>` when several are."""
+    return root if names == task.name else root / task.name
+
+
+def print_scores(terminal: "Console", scores: "TaskScores", out: Path) -> None:
+    """The headline figures of one task, and where the others are."""
+    from exo2ego.bench.report import shown
+
+    for measure in scores.measures:
+        if measure.headline or "told" in measure.score.groups:
+            score = measure.score
+            counts = f"n {score.n}, unparsed {score.unparsed}, unscored {score.unscored}"
+            part = ", ".join(score.groups.values())
+            name = f"{score.name} [{part}]" if part else score.name
+            terminal.print(f"{name}: {shown(score)} ({counts})", markup=False)
+    if not scores.measures:
+        terminal.print(f"{scores.task}: no item has a public answer; submission files are in {out}", markup=False)
+    terminal.print(f"written: {out / 'scores.json'}", markup=False)

@@ -1,0 +1,115 @@
+"""`exo2ego bench run`: ask a model the items of some tasks, then score."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from exo2ego.bench.items import Item
+    from exo2ego.bench.run import Progress
+    from exo2ego.bench.tasks.base import Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """Ask a model the items of tasks; run again to continue after an interruption. Scores each task when complete.
+
+    Example: exo2ego bench run --model exo2ego:out/student --tasks all --root sim/bench --out runs/student
+    """
+
+    model: str
+    """exo2ego:DIR, blind:DIR (the same model without video) or random."""
+    tasks: str
+    """Names of tasks, separated by commas, or all."""
+    root: Path
+    """Folder of the task's files; for several tasks, the folder that holds one folder for each."""
+    out: Path
+    """Run folder; each task gets a folder of its own below."""
+    protocol: str | None = None
+    """How items are put to the model; `exo2ego bench prompts` lists them. Default: the task's own."""
+    style: str = "base"
+    """Prompt style: base, details or first_person."""
+    limit: int | None = None
+    """Ask only this many items, drawn by lot from the seed."""
+    seed: int = 0
+    """For --limit, the random model and the bootstrap."""
+    alpha: float = 1.0
+    """EPIC MIR, video to text: share of log P(sentence) that is taken off."""
+    full: bool = False
+    """EgoSchema: ask all 5,031 questions and write a submission, not only the 500 with public answers."""
+    allow_missing: bool = False
+    """Go on without videos that are not there; their items count as unscored."""
+    retry_errors: bool = False
+    """Ask again the items that failed before."""
+
+    def __call__(self) -> int:
+        """Ask, task by task, and score."""
+        from exo2ego.bench.model import load_model, model_fingerprint
+        from exo2ego.bench.run import RunSettings, run
+        from exo2ego.bench.score import score_folder
+        from exo2ego.bench.tasks.base import require_protocol
+        from exo2ego.cli.bench_common import print_scores
+        from exo2ego.cli.common import console
+
+        terminal = console()
+        loaded = self._load()
+        fingerprint = model_fingerprint(self.model)
+        model = load_model(self.model, self.seed)
+        for task, _, _ in loaded:
+            require_protocol(model, task, self.protocol or task.default_protocol)
+        for task, root, items in loaded:
+            settings = RunSettings(
+                task=task.name,
+                protocol=self.protocol or task.default_protocol,
+                style=self.style,
+                model=self.model,
+                fingerprint=fingerprint,
+                seed=self.seed,
+                limit=self.limit,
+                full=self.full,
+                alpha=self.alpha,
+            )
+            out = self.out / task.name
+            with ProgressBar(terminal, task.title, len(items)) as bar:
+                run(model, task, items, root, out, settings, allow_missing=self.allow_missing,
+                    retry_errors=self.retry_errors, on_progress=bar)  # fmt: skip
+            print_scores(terminal, score_folder(out), out)
+        return 0
+
+    def _load(self) -> "list[tuple[Task, Path, list[Item]]]":
+        """All files are checked before the model is loaded, so that a mistake shows in a second, not after an hour."""
+        from exo2ego.bench.items import require_videos
+        from exo2ego.cli.bench_common import task_root, tasks_named
+
+        loaded = []
+        for task in tasks_named(self.tasks):
+            root = task_root(self.root, self.tasks, task)
+            items = task.load(root, self.limit, self.seed, full=self.full)
+            if not self.allow_missing:
+                require_videos(items, root)
+            loaded.append((task, root, items))
+        return loaded
+
+
+class ProgressBar:
+    """A bar with rate, time left and failures; the callback of `run`."""
+
+    def __init__(self, terminal: "Console", title: str, total: int) -> None:
+        from exo2ego.cli.common import progress
+
+        self._bar = progress(terminal)
+        self._task = self._bar.add_task(title, total=total, note="")
+
+    def __enter__(self) -> "Callable[[Progress], None]":
+        self._bar.start()
+        return self._update
+
+    def __exit__(self, *exception: object) -> None:
+        self._bar.stop()
+
+    def _update(self, progress: "Progress") -> None:
+        failed = f", {progress.errors} unscored" if progress.errors else ""
+        self._bar.update(self._task, completed=progress.done, note=f"{progress.items_per_s:.1f} items/s{failed}")

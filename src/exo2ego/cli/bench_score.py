@@ -1,0 +1,30 @@
+"""`exo2ego bench score`: figures of a run folder, without a model."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """Score a run folder again; needs no model.
+
+    Example: exo2ego bench score runs/student
+    """
+
+    run: Annotated[Path, tyro.conf.Positional]
+    """Folder that `bench run` wrote."""
+    alpha: float | None = None
+    """EPIC MIR, video to text: another alpha than the run's."""
+
+    def __call__(self) -> int:
+        """Score every task of the run and print the headline figures."""
+        from exo2ego.bench.score import run_folders, score_folder
+        from exo2ego.cli.bench_common import print_scores
+        from exo2ego.cli.common import console
+
+        for folder in run_folders(self.run):
+            print_scores(console(), score_folder(folder, self.alpha), folder)
+        return 0
