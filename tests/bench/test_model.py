@@ -54,3 +54,13 @@ def test_the_blind_model_never_passes_the_video_on() -> None:
     BlindModel(seeing).option_logprobs(CLIP, "q", ["x"])
     BlindModel(seeing).generate(CLIP, "q")
     assert [video for video, _, _ in seeing.asked] == [None, None]
+
+
+def test_vectors_by_lot_belong_to_the_clip_and_the_text() -> None:
+    model = RandomModel(0)
+    assert (model.embed_video(CLIP) == model.embed_video(VideoSpan(path="c/b.mp4", start_s=1.0, end_s=2.0))).all()
+    assert (model.embed_video(CLIP) != model.embed_video(VideoSpan(path="a/b.mp4", start_s=1.0, end_s=3.0))).any()
+    first, second, third = model.embed_text(["x", "y", "x"])
+    assert (first == third).all()
+    assert (first != second).any()
+    assert "embeddings" not in BlindModel(model).capabilities

@@ -34,6 +34,28 @@ def test_scores_equal_one_plain_forward_per_option(engine, clips):
         assert score.tokens == tokens
 
 
+def test_a_video_is_embedded_as_the_state_that_would_say_the_word(engine, clips):
+    p = engine.processor
+    ids = engine.with_placeholders(p(text=module.EMBED_QUESTION)["input_ids"])
+    with torch.inference_mode():
+        hidden = engine.model.model(input_ids=ids, pixel_values_videos=engine.frames(VideoSpan(path=clips[0])))
+    wanted = torch.nn.functional.normalize(hidden.last_hidden_state[0, -1], dim=0).numpy()
+    found = engine.embed_video(VideoSpan(path=clips[0]))
+    assert found.shape == wanted.shape
+    assert found == pytest.approx(wanted, abs=1e-4)
+    assert engine.embed_video(VideoSpan(path=clips[1])) != pytest.approx(found, abs=1e-4)
+
+
+def test_texts_are_embedded_alike_alone_and_together(engine, monkeypatch):
+    together = engine.embed_text(OPTIONS)
+    assert (together**2).sum(1) == pytest.approx([1.0] * len(OPTIONS), abs=1e-5)
+    monkeypatch.setattr(module, "MAX_TEXT_TOKENS", 20)
+    for text, vector in zip(OPTIONS, together, strict=True):
+        assert engine.embed_text([text])[0] == pytest.approx(vector, abs=1e-4)
+    with pytest.raises(InputError, match="no text to embed"):
+        engine.embed_text(["red", " "])
+
+
 def test_many_options_in_several_passes_score_the_same(engine, clips, monkeypatch):
     video = VideoSpan(path=clips[0])
     whole = engine.option_logprobs(video, QUESTION, OPTIONS)

@@ -7,12 +7,14 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from exo2ego.records import OptionScore, VideoSpan
 
 if TYPE_CHECKING:
     from exo2ego.bench.model import AnswerModel
 
+EMBEDDING_SIZE = 64
 _LISTED_LETTER = re.compile(r"^\(([A-Z])\)", re.MULTILINE)
 
 
@@ -29,8 +31,8 @@ class RandomModel:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """Letters and scores, all by lot."""
-        return frozenset({"text", "logprobs"})
+        """Letters, scores and vectors, all by lot."""
+        return frozenset({"text", "logprobs", "embeddings"})
 
     @property
     def concurrency(self) -> int:
@@ -52,6 +54,15 @@ class RandomModel:
         """Uniform draws in (-1, 0), one for each option."""
         draws = self._generator(video, question, *options).random(len(options)) - 1.0
         return [OptionScore(logprob=float(draw), tokens=1) for draw in draws]
+
+    def embed_video(self, video: VideoSpan) -> NDArray[np.float32]:
+        """float32[64]: a direction by lot."""
+        return self._generator(video).standard_normal(EMBEDDING_SIZE).astype(np.float32)
+
+    def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """float32[texts, 64]: a direction by lot for each text; equal texts have equal ones."""
+        drawn = [self._generator(None, text).standard_normal(EMBEDDING_SIZE) for text in texts]
+        return np.array(drawn, dtype=np.float32)
 
 
 class BlindModel:

@@ -4,7 +4,10 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from exo2ego.bench.baselines import BlindModel, RandomModel
 from exo2ego.errors import InputError, MissingFileError
@@ -13,7 +16,7 @@ from exo2ego.records import OptionScore, VideoSpan
 CAPABILITIES: dict[str, str] = {
     "text": "answers in words (`generate`)",
     "logprobs": "log-probabilities of given answers (`option_logprobs`)",
-    "embeddings": "vectors of texts and of videos",
+    "embeddings": "vectors of texts and of videos (`embed_text`, `embed_video`)",
 }
 """What a model may be able to do, with the words in which it is told to users."""
 
@@ -56,6 +59,23 @@ class AnswerModel(Protocol):
         ...
 
 
+@runtime_checkable
+class EmbeddingModel(Protocol):
+    """What a model with the capability `embeddings` has besides: vectors whose cosine says how well text fits video."""
+
+    def embed_video(self, video: VideoSpan) -> NDArray[np.float32]:
+        """float32[D].
+
+        Raises:
+            VideoError: the video cannot be decoded; the item is then recorded as unscored.
+        """
+        ...
+
+    def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """float32[texts, D], in order."""
+        ...
+
+
 class EngineModel:
     """Our own model: the inference engine, under the name of its folder."""
 
@@ -74,8 +94,8 @@ class EngineModel:
 
     @property
     def capabilities(self) -> frozenset[str]:
-        """Words and log-probabilities."""
-        return frozenset({"text", "logprobs"})
+        """Words, log-probabilities and vectors."""
+        return frozenset({"text", "logprobs", "embeddings"})
 
     @property
     def concurrency(self) -> int:
@@ -89,6 +109,14 @@ class EngineModel:
     def option_logprobs(self, video: VideoSpan | None, question: str, options: Sequence[str]) -> Sequence[OptionScore]:
         """See `AnswerModel.option_logprobs`."""
         return self._engine.option_logprobs(video, question, options)
+
+    def embed_video(self, video: VideoSpan) -> NDArray[np.float32]:
+        """See `EmbeddingModel.embed_video`."""
+        return self._engine.embed_video(video)
+
+    def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """See `EmbeddingModel.embed_text`."""
+        return self._engine.embed_text(texts)
 
 
 def _our_model(argument: str, seed: int) -> AnswerModel:

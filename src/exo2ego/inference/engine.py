@@ -7,11 +7,14 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 
 from exo2ego.data.batch import PackedText, pack_text
-from exo2ego.data.chat import Segment, encode_segment, prefix_ids
+from exo2ego.data.chat import Segment, encode_question, encode_segment, prefix_ids
 from exo2ego.data.video import read_clip
 from exo2ego.errors import InputError
 from exo2ego.models.language import Language
@@ -24,6 +27,10 @@ MAX_TEXT_TOKENS = 1024
 """Text tokens of options read behind one video in one pass; more options are read in several passes."""
 CACHE_BYTES = 256 << 20
 """Visual tokens kept of the most recent videos: benchmarks ask about one clip many times."""
+
+EMBED_QUESTION = "In one word, what does the camera-wearer do?"
+"""What is asked where a vector is wanted: the state from which the word would be said is the vector. A text stands
+where the video would stand, before the same question."""
 
 
 class Engine:
@@ -104,6 +111,31 @@ class Engine:
         for group in groups_within(segments, MAX_TEXT_TOKENS):
             out += self._score(visual, group)
         return out
+
+    def embed_video(self, video: VideoSpan) -> NDArray[np.float32]:
+        """float32[D] of length 1: last hidden state (after the final norm) at the end of `EMBED_QUESTION`.
+
+        No training makes these vectors comparable with those of texts; they cost one pass a video and one a text.
+        """
+        (vector,) = self._embed(self.visual_tokens(video), [EMBED_QUESTION])
+        return np.asarray(vector)
+
+    def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """float32[texts, D], each of length 1: as `embed_video`, the text before the question and no video."""
+        if not texts or not all(text.strip() for text in texts):
+            raise InputError("there is no text to embed, or an empty one")
+        return self._embed(None, [f"{text.strip()}\n{EMBED_QUESTION}" for text in texts])
+
+    def _embed(self, visual: Tensor | None, questions: Sequence[str]) -> NDArray[np.float32]:
+        tokenizer, chat = self.processor.tokenizer, self.processor.chat
+        segments = [encode_question(tokenizer, chat, question) for question in questions]
+        out = []
+        for group in groups_within(segments, MAX_TEXT_TOKENS):
+            text = pack_text([group], tokenizer.pad_token_id).to(self.device)
+            with torch.inference_mode():
+                hidden = self.language.read(prefix_ids(tokenizer, chat), visual, text)
+                out.append(functional.normalize(hidden[text.last_of_segment()].float(), dim=-1).cpu().numpy())
+        return np.concatenate(out)
 
     def _score(self, visual: Tensor | None, segments: Sequence[Segment]) -> list[OptionScore]:
         tokenizer = self.processor.tokenizer
