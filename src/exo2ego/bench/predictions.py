@@ -1,16 +1,13 @@
 """predictions.jsonl: one answer a line, appended so that a kill at any moment loses at most the batch in hand."""
 
-import fcntl
 import json
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
 
 from exo2ego.bench.files import fail, read_json_lines, write_text
-from exo2ego.errors import OutputError
+from exo2ego.bench.lines import LineLog
 from exo2ego.records import Prediction
 
 PREDICTIONS_FILE = "predictions.jsonl"
@@ -38,34 +35,16 @@ def read_predictions(path: Path) -> dict[str, Prediction]:
     return predictions
 
 
-class PredictionLog:
+class PredictionLog(LineLog):
     """The open file of one run. One writer at a time; a last line torn by a kill is cut off and asked again."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        super().__init__(path)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("a+b")
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self._file.close()
-            raise OutputError(f"{path}: another run is writing here; wait for it or choose another --out") from error
-        except OSError as error:
-            raise _unwritable(path, error) from error
-        try:
-            self._repair()
             self.done = read_predictions(path)
         except BaseException:
-            self._file.close()
+            self.close()
             raise
-
-    def __enter__(self) -> "PredictionLog":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()
 
     def append(self, batch: Sequence[Prediction]) -> None:
         """Add answers; when this returns they are on the disk.
@@ -73,23 +52,8 @@ class PredictionLog:
         Raises:
             OutputError: the disk is full or has become read-only; nothing of earlier batches is lost.
         """
-        lines = "".join(json.dumps(asdict(prediction), ensure_ascii=False) + "\n" for prediction in batch)
-        try:
-            self._file.write(lines.encode())
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            raise _unwritable(self._path, error) from error
+        self.append_records([asdict(prediction) for prediction in batch])
         self.done.update((prediction.item_id, prediction) for prediction in batch)
-
-    def _repair(self) -> None:
-        """Cut off what follows the last newline: a line is whole only when its newline is there."""
-        self._file.seek(0)
-        content = self._file.read()
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            self._file.truncate(whole)
-            os.fsync(self._file.fileno())
 
 
 def forget_errors(path: Path) -> int:
@@ -106,7 +70,3 @@ def forget_errors(path: Path) -> int:
 
 def _finite(value: object) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
-
-
-def _unwritable(path: Path, error: OSError) -> OutputError:
-    return OutputError(f"{path}: cannot be written ({error.strerror}); free the disk or choose another --out")
