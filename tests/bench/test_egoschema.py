@@ -10,6 +10,7 @@ from bench_fakes import FakeModel, schema_rows
 
 from exo2ego.bench.tasks import egoschema
 from exo2ego.bench.tasks.base import ScoreSettings
+from exo2ego.bench.tasks.choice import choose
 from exo2ego.errors import FormatError, InputError
 from exo2ego.records import Prediction
 
@@ -70,8 +71,8 @@ def test_the_sum_prefers_short_options_and_the_mean_does_not(bench_root: Path) -
     (bench_root / "egoschema/questions.json").write_text(json.dumps(rows))
     item = egoschema.load(bench_root / "egoschema")[0]
     model = FakeModel(lambda video, text: -0.5 * len(text.split()) if "long" in text else -1.0 * len(text.split()))
-    assert egoschema.choose(item, egoschema.ask_likelihood(model, item, "base")) == 0
-    assert egoschema.choose(item, egoschema.ask_likelihood_mean(model, item, "base")) == 1
+    assert choose(item, egoschema.PROTOCOLS["likelihood"].ask(model, item, "base")) == 0
+    assert choose(item, egoschema.PROTOCOLS["likelihood_mean"].ask(model, item, "base")) == 1
     assert {asked[1] for asked in model.asked} == {"What is moved in 0?"}  # verbatim
 
 

@@ -13,16 +13,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from exo2ego.bench.answers import parse_choice
 from exo2ego.bench.files import fail, read_json
 from exo2ego.bench.items import Item, chance_of, pick, read_groups
-from exo2ego.bench.model import AnswerModel
-from exo2ego.bench.prompts import styled, with_letters
-from exo2ego.bench.tasks.base import Ask, Measure, Published, ScoreSettings, Task, as_prediction, best, choice_measures
+from exo2ego.bench.tasks.base import Measure, Published, ScoreSettings, Task, choice_measures
+from exo2ego.bench.tasks.choice import choice_protocols, choose
 from exo2ego.records import Prediction, VideoSpan
 
 OPTIONS = tuple(f"option {index}" for index in range(5))
-LETTER_TOKENS = 16
 
 
 def load(root: Path, limit: int | None = None, seed: int = 0, full: bool = False) -> list[Item]:
@@ -111,32 +108,6 @@ def _item(
     )
 
 
-def ask_likelihood(model: AnswerModel, item: Item, style: str) -> Prediction:
-    """Summed log P(option's text | video, question) of each option; the question is asked verbatim in style `base`."""
-    question = styled(item.question, "egoschema", style)
-    return as_prediction(item, [s.logprob for s in model.option_logprobs(item.videos[0], question, item.options)])
-
-
-def ask_likelihood_mean(model: AnswerModel, item: Item, style: str) -> Prediction:
-    """As `likelihood`, divided by the number of tokens of the option."""
-    question = styled(item.question, "egoschema", style)
-    scores = model.option_logprobs(item.videos[0], question, item.options)
-    return as_prediction(item, [score.logprob / max(score.tokens, 1) for score in scores])
-
-
-def ask_letter(model: AnswerModel, item: Item, style: str) -> Prediction:
-    """Options listed as (A) to (E); the model writes, `answers.parse_choice` reads."""
-    question = with_letters(styled(item.question, "egoschema", style), item.options)
-    return Prediction(item_id=item.item_id, text=model.generate(item.videos[0], question, max_new_tokens=LETTER_TOKENS))
-
-
-def choose(item: Item, prediction: Prediction) -> int | None:
-    """The option that a prediction picks; None for a text in which none can be recognised."""
-    if prediction.text is not None:
-        return parse_choice(prediction.text, item.options)
-    return best(prediction.scores, len(item.options), item.item_id)
-
-
 def score(items: Sequence[Item], predictions: Mapping[str, Prediction], settings: ScoreSettings) -> list[Measure]:
     """Accuracy over the questions with a public answer, also by label."""
     return choice_measures(items, predictions, "egoschema", settings, choose)
@@ -157,27 +128,11 @@ def submission(items: Sequence[Item], predictions: Mapping[str, Prediction]) -> 
     return {"submission.csv": table.getvalue(), "submission.json": json.dumps(chosen, indent=0) + "\n"}
 
 
-_EXAMPLE = ("What is the camera-wearer preparing?", ("Tea.", "Soup.", "Bread.", "Salad.", "Coffee."))
+PROTOCOLS = choice_protocols(
+    "egoschema", "What is the camera-wearer preparing?", ("Tea.", "Soup.", "Bread.", "Salad.", "Coffee.")
+)
 
-PROTOCOLS: dict[str, Ask] = {
-    "likelihood": Ask(
-        describe="argmax of the summed log P(option text | video, question)",
-        ask=ask_likelihood,
-        example=lambda style: f"{styled(_EXAMPLE[0], 'egoschema', style)}\n-> {_EXAMPLE[1][0]}",
-    ),
-    "likelihood_mean": Ask(
-        describe="argmax of the mean log P per token of the option",
-        ask=ask_likelihood_mean,
-        example=lambda style: f"{styled(_EXAMPLE[0], 'egoschema', style)}\n-> {_EXAMPLE[1][0]}",
-    ),
-    "letter": Ask(
-        describe="options listed as (A) to (E), the generated text is read; unparsed counts as wrong",
-        ask=ask_letter,
-        example=lambda style: with_letters(styled(_EXAMPLE[0], "egoschema", style), _EXAMPLE[1]),
-        needs=frozenset({"text"}),
-        choose=choose,
-    ),
-}
+_HIDDEN = "all 5,031 questions on the server, not the 500 scored here"
 
 TASK = Task(
     name="egoschema",
@@ -188,9 +143,14 @@ TASK = Task(
     score=score,
     official_sizes=(500, 5_031),
     published=(
-        Published(measure="egoschema", value=0.613, who="Exo2Ego (paper)", caution="5,031 hidden, not the 500"),
-        Published(measure="egoschema", value=0.768, who="Cambrian-S-7B", caution="5,031 hidden, not the 500"),
-        Published(measure="egoschema", value=0.517, who="VideoLLaMA2-7B", caution="re-run by OpenMMEgo"),
+        Published(measure="egoschema", value=0.613, who="Exo2Ego (paper)", caution=_HIDDEN),
+        Published(measure="egoschema", value=0.517, who="VideoLLaMA2-7B", caution=f"re-run by OpenMMEgo; {_HIDDEN}"),
+        Published(measure="egoschema", value=0.676, who="EgoThinker", caution=f"its ablation prints 71.8; {_HIDDEN}"),
+        Published(measure="egoschema", value=0.690, who="MM-Ego", caution=_HIDDEN),
+        Published(measure="egoschema", value=0.693, who="OpenMMEgo", caution=_HIDDEN),
+        Published(measure="egoschema", value=0.768, who="Cambrian-S-7B", caution=_HIDDEN),
+        Published(measure="egoschema", value=0.773, who="HCQA-1.5", caution=f"ensemble of models; {_HIDDEN}"),
+        Published(measure="egoschema", value=0.779, who="Qwen2-VL-72B", caution=f"from a leaderboard; {_HIDDEN}"),
     ),
     submission=submission,
 )
