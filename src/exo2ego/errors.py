@@ -10,6 +10,7 @@
     ├── ChecksumError                bytes differ from the manifest
     ├── CheckpointError              a checkpoint does not belong to this recipe
     ├── DivergedError                the loss became NaN or exploded
+    ├── OutageError              a server gives no answer for now
     └── EnvironmentUnfitError        this machine lacks something (renderer, decoder, ...)
 
 Messages name what was found, where, and what to do; they fit one line.
@@ -58,3 +59,7 @@ class DivergedError(Exo2EgoError):
 
 class EnvironmentUnfitError(Exo2EgoError):
     """This machine lacks something that the command needs."""
+
+
+class OutageError(Exo2EgoError):
+    """A server gave no usable answer; what was asked is unscored and can be asked again."""

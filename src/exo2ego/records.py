@@ -122,6 +122,17 @@ class Vote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What asking a server has cost."""
+
+    requests: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: float = 0.0
+    """In the currency of the prices given with the model; 0 where none were."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
     """What a model answered to one benchmark item; one line of `predictions.jsonl`."""
 
@@ -137,6 +148,8 @@ class Prediction:
     empty."""
     frames_s: tuple[tuple[float, ...], ...] = ()
     """Times of the frames that the model reads, one tuple for each video of the item; empty where none is read."""
+    usage: Usage | None = None
+    """What the answer has cost; None for models that do not count."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from exo2ego.bench.baselines import BlindModel, RandomModel
 from exo2ego.errors import InputError, MissingFileError
-from exo2ego.records import OptionScore, VideoSpan
+from exo2ego.records import OptionScore, Usage, VideoSpan
 
 CAPABILITIES: dict[str, str] = {
     "text": "answers in words (`generate`)",
@@ -74,6 +74,20 @@ class EmbeddingModel(Protocol):
     def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """float32[texts, D], in order."""
         ...
+
+
+@runtime_checkable
+class CountsUsage(Protocol):
+    """A model that knows what its answers cost."""
+
+    def take_usage(self) -> Usage | None:
+        """What the calling thread has spent since it last asked this; None for nothing."""
+        ...
+
+
+def usage_of(model: AnswerModel) -> Usage | None:
+    """What the calling thread's last question has cost; None for models that do not count."""
+    return model.take_usage() if isinstance(model, CountsUsage) else None
 
 
 class EngineModel:

@@ -3,12 +3,12 @@
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 
 from exo2ego.bench.files import fail, read_json_lines, write_text
 from exo2ego.bench.lines import LineLog
-from exo2ego.records import Prediction
+from exo2ego.records import Prediction, Usage
 
 PREDICTIONS_FILE = "predictions.jsonl"
 
@@ -29,10 +29,23 @@ def read_predictions(path: Path) -> dict[str, Prediction]:
             raise fail(path, f"row {row}", "scores", scores, "must be a list of finite numbers")
         if not isinstance(text, str | None) or not isinstance(error, str | None):
             raise fail(path, f"row {row}", "text, error", (text, error), "must be texts or null")
+        usage = _usage(path, row, record.get("usage"))
         if item_id in predictions:
             raise fail(path, f"row {row}", "item_id", item_id, "is answered twice; keep one of the lines")
-        predictions[item_id] = Prediction(item_id=item_id, scores=tuple(map(float, scores)), text=text, error=error)
+        predictions[item_id] = Prediction(
+            item_id=item_id, scores=tuple(map(float, scores)), text=text, error=error, usage=usage
+        )
     return predictions
+
+
+def _usage(path: Path, row: int, record: object) -> Usage | None:
+    """What an answer has cost, as `asdict` wrote it."""
+    if record is None:
+        return None
+    names = tuple(field.name for field in fields(Usage))
+    if not isinstance(record, dict) or set(record) != set(names) or not all(map(_finite, record.values())):
+        raise fail(path, f"row {row}", "usage", record, f"must be an object of numbers: {', '.join(names)}")
+    return Usage(**record)
 
 
 class PredictionLog(LineLog):

@@ -5,17 +5,17 @@ import math
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from exo2ego.bench.files import fail, read_json, write_text
 from exo2ego.bench.items import GROUPS_FILE, Item, dump_items, items_hash, require_videos
-from exo2ego.bench.model import AnswerModel
+from exo2ego.bench.model import AnswerModel, usage_of
 from exo2ego.bench.predictions import PREDICTIONS_FILE, PredictionLog, forget_errors
 from exo2ego.bench.prompts import STYLES
 from exo2ego.bench.tasks.base import Task, require_protocol
-from exo2ego.errors import InputError, MissingFileError, OutputError, VideoError
+from exo2ego.errors import InputError, MissingFileError, OutageError, OutputError, VideoError
 from exo2ego.records import Prediction
 
 RUN_FILE = "run.json"
@@ -23,7 +23,7 @@ ITEMS_FILE = "items.jsonl"
 BATCH = 8
 """Answers between two fsyncs."""
 
-QUARANTINED = (VideoError, MissingFileError, ConnectionError, TimeoutError)
+QUARANTINED = (VideoError, MissingFileError, OutageError, ConnectionError, TimeoutError)
 """What makes one item unscored instead of ending the run: its video is bad, or the model cannot be reached."""
 
 
@@ -178,7 +178,7 @@ def _ask(model: AnswerModel, task: Task, item: Item, settings: RunSettings) -> P
     try:
         prediction = task.protocols[settings.protocol].ask(model, item, settings.style)
     except QUARANTINED as error:
-        return Prediction(item_id=item.item_id, error=f"{type(error).__name__}: {error}")
+        prediction = Prediction(item_id=item.item_id, error=f"{type(error).__name__}: {error}")
     if not all(math.isfinite(score) for score in prediction.scores):
-        return Prediction(item_id=item.item_id, error="the model gave a score that is not a finite number")
-    return prediction
+        prediction = Prediction(item_id=item.item_id, error="the model gave a score that is not a finite number")
+    return replace(prediction, usage=usage_of(model))
