@@ -15,6 +15,7 @@ from bench_fakes import (
     write_csv,
     write_tiny_mp4,
 )
+from small_folders import write_small_folders
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +27,7 @@ def tiny_mp4(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.fixture
 def bench_root(tmp_path: Path, tiny_mp4: bytes) -> Path:
-    """A folder with egomcq/, egoschema/ and epic_mir/, told and untold groups for EgoSchema."""
+    """One folder for each task, as `--tasks all` looks for it; told and untold groups for EgoSchema."""
     root = tmp_path / "bench"
     for number in range(5):
         put(root / f"egomcq/videos/vid{number}.mp4", tiny_mp4)
@@ -49,6 +50,7 @@ def bench_root(tmp_path: Path, tiny_mp4: bytes) -> Path:
     sentences = {row[8]: row[0] for row in reversed(clips)}
     ordered = sorted(((name, text) for text, name in sentences.items()), key=lambda pair: int(pair[0].split("_")[-1]))
     write_csv(root / "epic_mir/EPIC_100_retrieval_test_sentence.csv", ["narration_id", "narration"], ordered)
+    write_small_folders(root, tiny_mp4)
     return root
 
 

@@ -96,3 +96,14 @@ def test_reports_need_no_torch(bench_root: Path, tmp_path: Path) -> None:
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     subprocess.run([sys.executable, "-c", script], check=True, env=environment, capture_output=True)
+
+
+def test_all_runs_what_is_there_and_names_what_is_not(
+    bench_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (bench_root / "vln_qa").rename(tmp_path / "moved")
+    assert run_random(bench_root, tmp_path / "a") == 0
+    assert "so not run: vln_qa" in " ".join(capsys.readouterr().out.split())
+    assert not (tmp_path / "a/vln_qa").exists()
+    with pytest.raises(MissingFileError, match="holds no folder of a task"):
+        run_random(tmp_path / "moved", tmp_path / "b")

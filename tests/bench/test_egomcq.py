@@ -131,3 +131,36 @@ def test_equal_scores_do_not_favour_the_first_clip(bench_root: Path) -> None:
     blind = FakeModel(lambda video, text: -1.0)
     chosen = {egomcq.best(egomcq.ask_likelihood(blind, item, "base").scores, 5, item.item_id) for item in items}
     assert len(chosen) > 2
+
+
+def test_reversed_shows_one_clip_and_five_texts_and_is_named_so(bench_root: Path) -> None:
+    items = egomcq.load(bench_root / "egomcq")
+    model = FakeModel(sees_the_kind, text="(B)")
+    predictions = {item.item_id: egomcq.ask_reversed(model, item, "base") for item in items}
+    video, question, _ = model.asked[3]
+    assert video == items[3].videos[3]
+    assert "(D) Camera-wearer lifts the pan.\n" in question
+    pooled, inter, intra = egomcq.score(items, predictions, ScoreSettings(protocol="reversed"))
+    assert pooled.score.name == "egomcq/reversed accuracy (reversed)"
+    assert (pooled.score.n, pooled.score.value, pooled.headline) == (20, 0.2, True)
+    assert (inter.score.name, inter.score.n) == ("egomcq/reversed inter accuracy (reversed)", 10)
+    assert not inter.headline
+    assert not intra.headline
+    # Numbers of dual encoders on EgoVLP's form must not stand beside these.
+    assert not any(pooled.score.name.startswith(number.measure) for number in egomcq.TASK.published)
+
+
+def test_reversed_calls_equal_words_equally_right(tmp_path: Path) -> None:
+    def twins(question: dict[str, Any]) -> None:
+        question["choices"]["3"]["clip_text"] = question["choices"]["0"]["clip_text"]
+
+    item = egomcq.load(write(tmp_path, twins))[0]
+    assert egomcq.choose_reversed(item, Prediction(item_id="0", text="D")) == 0
+    assert egomcq.choose_reversed(item, Prediction(item_id="0", text="C")) == 2
+    assert egomcq.choose_reversed(item, Prediction(item_id="0", text="who knows")) is None
+
+
+def test_reversed_needs_the_words_of_every_choice(tmp_path: Path) -> None:
+    item = egomcq.load(write(tmp_path, lambda question: question["choices"]["2"].pop("clip_text")))[0]
+    with pytest.raises(FormatError, match=r"question 0: a choice has no clip_text"):
+        egomcq.ask_reversed(FakeModel(sees_the_kind), item, "base")

@@ -7,7 +7,7 @@ import pytest
 from bench_fakes import CLIP_HEADER, KINDS, FakeModel, mir_rows, write_csv
 
 from exo2ego.bench.items import Item, missing_videos
-from exo2ego.bench.tasks import epic_mir
+from exo2ego.bench.tasks import epic_files, epic_mir
 from exo2ego.bench.tasks.base import Measure, ScoreSettings
 from exo2ego.errors import FormatError, InputError, MissingFileError
 from exo2ego.records import Prediction, VideoSpan
@@ -39,7 +39,7 @@ def by_name(measures: list[Measure]) -> dict[str, float]:
 def test_the_real_files_are_read() -> None:
     if not REAL.is_dir():
         pytest.skip("the EPIC-KITCHENS-100 csvs are not beside this checkout (../shared/data/epic_kitchens_mir)")
-    prior, first, *rest = epic_mir.load(REAL)
+    prior, first, *rest = epic_files.load(REAL)
     assert (len(prior.options), len(rest)) == (3842, 9667)
     assert first.videos == (VideoSpan(path="videos/P01/P01_11.MP4", start_s=0.0, end_s=1.89),)
     assert first.cluster == "P01_11"
@@ -47,8 +47,8 @@ def test_the_real_files_are_read() -> None:
 
 
 def test_items_and_videos_of_a_small_folder(bench_root: Path) -> None:
-    prior, *clips = epic_mir.load(bench_root / "epic_mir")
-    assert prior.item_id == epic_mir.PRIOR_ID
+    prior, *clips = epic_files.load(bench_root / "epic_mir")
+    assert prior.item_id == epic_files.PRIOR_ID
     assert prior.videos == ()
     assert (len(clips), len(prior.options)) == (20, 10)
     assert not missing_videos(clips, bench_root / "epic_mir")
@@ -57,7 +57,7 @@ def test_items_and_videos_of_a_small_folder(bench_root: Path) -> None:
 def test_a_video_with_a_small_extension_is_found(bench_root: Path) -> None:
     videos = bench_root / "epic_mir/videos/P01"
     (videos / "P01_01.MP4").rename(videos / "P01_01.mp4")
-    assert not missing_videos(epic_mir.load(bench_root / "epic_mir"), bench_root / "epic_mir")
+    assert not missing_videos(epic_files.load(bench_root / "epic_mir"), bench_root / "epic_mir")
 
 
 @pytest.mark.parametrize(
@@ -77,47 +77,47 @@ def test_a_broken_line_is_named(bench_root: Path, column: str, value: str, messa
     rows = mir_rows()
     rows[0][CLIP_HEADER.index(column)] = value
     swapped = [rows[1], rows[0], *rows[2:]] if column == "narration_id" else rows
-    write_csv(bench_root / "epic_mir" / epic_mir.CLIPS_FILE, CLIP_HEADER, swapped)
+    write_csv(bench_root / "epic_mir" / epic_files.CLIPS_FILE, CLIP_HEADER, swapped)
     with pytest.raises(FormatError) as caught:
-        epic_mir.load(bench_root / "epic_mir")
+        epic_files.load(bench_root / "epic_mir")
     assert message.replace("line 2", "line 3" if column == "narration_id" else "line 2") in str(caught.value)
 
 
 def test_csv_lines_with_too_few_fields_and_missing_columns_are_named(bench_root: Path) -> None:
-    path = bench_root / "epic_mir" / epic_mir.SENTENCES_FILE
+    path = bench_root / "epic_mir" / epic_files.SENTENCES_FILE
     path.write_text("narration_id,narration\nP01_01_0\n")
     with pytest.raises(FormatError, match=r"line 2.*has 1 fields, not 2"):
-        epic_mir.load(bench_root / "epic_mir")
+        epic_files.load(bench_root / "epic_mir")
     path.write_text("narration_id\nP01_01_0\n")
     with pytest.raises(FormatError, match=r"lacks the column\(s\) narration"):
-        epic_mir.load(bench_root / "epic_mir")
+        epic_files.load(bench_root / "epic_mir")
     path.write_text("narration_id,narration\nnobody,lift cup\n")
     with pytest.raises(FormatError, match="'nobody' is not in"):
-        epic_mir.load(bench_root / "epic_mir")
+        epic_files.load(bench_root / "epic_mir")
     path.write_text('narration_id,narration\nP01_01_0,"lift cup\n')
     with pytest.raises(FormatError, match="malformed csv"):
-        epic_mir.load(bench_root / "epic_mir")
+        epic_files.load(bench_root / "epic_mir")
 
 
 def test_the_official_pickle_is_never_loaded(bench_root: Path) -> None:
-    path = bench_root / "epic_mir" / epic_mir.SENTENCES_FILE
+    path = bench_root / "epic_mir" / epic_files.SENTENCES_FILE
     path.rename(path.with_suffix(".pkl"))
     with pytest.raises(FormatError, match="pickles are never loaded"):
-        epic_mir.load(bench_root / "epic_mir")
+        epic_files.load(bench_root / "epic_mir")
     path.with_suffix(".pkl").unlink()
     with pytest.raises(MissingFileError):
-        epic_mir.load(bench_root / "epic_mir")
+        epic_files.load(bench_root / "epic_mir")
 
 
 def test_a_limited_set_keeps_sentences_that_fit(bench_root: Path) -> None:
-    prior, *clips = epic_mir.load(bench_root / "epic_mir", limit=3, seed=1)
+    prior, *clips = epic_files.load(bench_root / "epic_mir", limit=3, seed=1)
     classes = {(clip.meta["verb"], tuple(clip.meta["nouns"])) for clip in clips}
     assert {(s["verb"], tuple(s["nouns"])) for s in prior.meta["sentences"]} == classes
     assert len(prior.options) == len(classes)
 
 
 def test_the_prior_is_taken_off_for_video_to_text_only(bench_root: Path) -> None:
-    items = epic_mir.load(bench_root / "epic_mir")
+    items = epic_files.load(bench_root / "epic_mir")
     predictions = ask(items, FakeModel(knows))
     with_prior = by_name(epic_mir.score(items, predictions, ScoreSettings(protocol="matrix", alpha=1.0)))
     assert with_prior["epic_mir mAP V->T (matrix, alpha=1)"] == pytest.approx(1.0)
@@ -137,7 +137,7 @@ def test_the_prior_is_taken_off_for_video_to_text_only(bench_root: Path) -> None
 
 
 def test_the_narration_protocol_asks_sentences_and_encodes_each_video_once(bench_root: Path) -> None:
-    items = epic_mir.load(bench_root / "epic_mir")
+    items = epic_files.load(bench_root / "epic_mir")
     model = FakeModel(knows)
     epic_mir.ask_matrix_narration(model, items[1], "base")
     (asked,) = model.asked
@@ -146,7 +146,7 @@ def test_the_narration_protocol_asks_sentences_and_encodes_each_video_once(bench
 
 
 def test_a_lost_clip_is_counted_and_its_sentence_is_no_query(bench_root: Path) -> None:
-    items = epic_mir.load(bench_root / "epic_mir")
+    items = epic_files.load(bench_root / "epic_mir")
     predictions = ask(items, FakeModel(knows))
     lost = [item.item_id for item in items[1:] if item.meta["verb"] == 0 and item.meta["nouns"] == [0]]
     for name in lost:
@@ -159,11 +159,11 @@ def test_a_lost_clip_is_counted_and_its_sentence_is_no_query(bench_root: Path) -
 
 
 def test_scores_that_do_not_belong_are_refused(bench_root: Path) -> None:
-    items = epic_mir.load(bench_root / "epic_mir")
+    items = epic_files.load(bench_root / "epic_mir")
     predictions = ask(items, FakeModel(knows))
     short = {**predictions, items[3].item_id: Prediction(item_id=items[3].item_id, scores=(0.0,))}
     with pytest.raises(FormatError, match="1 scores for 10 candidates"):
         epic_mir.score(items, short, ScoreSettings(protocol="matrix"))
-    without = {name: p for name, p in predictions.items() if name != epic_mir.PRIOR_ID}
+    without = {name: p for name, p in predictions.items() if name != epic_files.PRIOR_ID}
     with pytest.raises(InputError, match="text prior has no scores"):
         epic_mir.score(items, without, ScoreSettings(protocol="matrix"))

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exo2ego.bench.metrics import ROWS_AT_ONCE, accuracy, relevancy, retrieval
-from exo2ego.bench.tasks import epic_mir
+from exo2ego.bench.tasks import epic_files
 from exo2ego.errors import InputError
 
 REAL = Path(__file__).parents[3] / "shared/data/epic_kitchens_mir"
@@ -111,7 +111,7 @@ def test_accuracy_counts_no_choice_as_wrong_and_needs_answers() -> None:
 def real_relevance() -> np.ndarray:
     if not REAL.is_dir():
         pytest.skip("the EPIC-KITCHENS-100 csvs are not beside this checkout (../shared/data/epic_kitchens_mir)")
-    prior, *clips = epic_mir.load(REAL)
+    prior, *clips = epic_files.load(REAL)
     sentences = prior.meta["sentences"]
     return relevancy(
         [clip.meta["verb"] for clip in clips],

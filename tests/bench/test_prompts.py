@@ -4,6 +4,7 @@ import pytest
 
 from exo2ego.bench.prompts import (
     CUE,
+    CUES,
     DETAILS,
     STYLES,
     action_sentence,
@@ -51,7 +52,7 @@ def test_styles_add_lines_before_the_question_and_change_nothing_else() -> None:
     for task in TASKS:
         assert styled("Why?", task, "base") == "Why?"
         assert styled("Why?", task, "details") == f"{DETAILS[task]}\nWhy?"
-        assert styled("Why?", task, "first_person") == f"{DETAILS[task]}\n{CUE}\nWhy?"
+        assert styled("Why?", task, "first_person") == f"{DETAILS[task]}\n{CUES.get(task, CUE)}\nWhy?"
 
 
 def test_options_are_listed_with_letters() -> None:

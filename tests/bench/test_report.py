@@ -20,14 +20,16 @@ from exo2ego.bench.score import score_folder
 from exo2ego.bench.tasks import TASKS
 from exo2ego.errors import InputError
 
+SHOWN = ("egomcq", "egoschema", "epic_mir", "forgetting")
+
 
 def make_run(
-    root: Path, out: Path, model: AnswerModel, names: tuple[str, ...] = tuple(TASKS), limit: int | None = None
+    root: Path, out: Path, model: AnswerModel, names: tuple[str, ...] = SHOWN, limit: int | None = None
 ) -> Path:
     for name in names:
         task = TASKS[name]
         settings = RunSettings(task=name, protocol=task.default_protocol, model=model.name)
-        run(model, task, task.load(root / name, limit), root / name, out / name, settings)
+        run(model, task, task.load(root / task.directory, limit), root / task.directory, out / name, settings)
         score_folder(out / name)
     return out
 

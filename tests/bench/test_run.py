@@ -218,15 +218,16 @@ def test_impossible_requests_are_refused(root: Path, items: list[Item], tmp_path
 def test_items_survive_their_file_and_their_hash_is_independent_of_the_place(
     bench_root: Path, tmp_path: Path, task: str
 ) -> None:
-    items = TASKS[task].load(bench_root / task)
+    items = TASKS[task].load(bench_root / TASKS[task].directory)
     name = TASKS[task].default_protocol
     out = tmp_path / "out"
-    run(FakeModel(sees_the_kind), TASKS[task], items, bench_root / task, out, settings(task=task, protocol=name))
+    root = bench_root / TASKS[task].directory
+    run(FakeModel(sees_the_kind), TASKS[task], items, root, out, settings(task=task, protocol=name))
     assert read_items(out / "items.jsonl") == items
     moved = tmp_path / "elsewhere"
-    (bench_root / task).rename(moved)
+    root.rename(moved)
     assert items_hash(TASKS[task].load(moved)) == items_hash(items)
-    assert json.loads((out / "run.json").read_text())["simulated"] is (task == "egoschema")
+    assert json.loads((out / "run.json").read_text())["simulated"] is (task in ("egoschema", "forgetting"))
 
 
 def test_a_protocol_beyond_the_model_is_refused_before_the_first_question(
@@ -241,5 +242,5 @@ def test_a_protocol_beyond_the_model_is_refused_before_the_first_question(
     assert not (tmp_path / "run").exists()
     run(model, TASK, items, root, tmp_path / "run", settings(protocol="letter"))
     assert len(model.asked) == len(items)
-    with pytest.raises(InputError, match="no protocol of egomcq can do without"):
-        run(model, TASKS["egomcq"], items, root, tmp_path / "mcq", settings(protocol="likelihood"))
+    with pytest.raises(InputError, match="no protocol of epic_mir can do without"):
+        run(model, TASKS["epic_mir"], items, root, tmp_path / "mir", settings(protocol="matrix"))

@@ -4,7 +4,7 @@ import csv
 import json
 import os
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from exo2ego.errors import FormatError, MissingFileError, OutputError
@@ -19,6 +19,16 @@ def fail(path: Path, row: str, field: str, value: object, rule: str) -> FormatEr
     if len(shown) > 80:
         shown = shown[:77] + "..."
     return FormatError(f"{path}: {row}: {field} = {shown} {rule}")
+
+
+def inner_path(name: str) -> bool:
+    """Whether a file's name stays inside the folder that it is relative to.
+
+    >>> inner_path("left/4504_frame52.mp4"), inner_path("../x.mp4"), inner_path("/etc/passwd")
+    (True, False, False)
+    """
+    parts = PurePosixPath(name).parts
+    return bool(parts) and not name.startswith(("/", "~")) and "\\" not in name and ".." not in parts
 
 
 def read_text(path: Path) -> str:

@@ -20,10 +20,18 @@ STYLES: dict[str, tuple[str, ...]] = {
 
 CUE = "The video is seen from the eyes of the camera-wearer: the hands at the lower edge are theirs."
 
+CUES: dict[str, str] = {
+    "forgetting": "The video is seen by a camera that stands in the room: the camera-wearer is the person at the table."
+}
+"""Where another view is to be named in the place of `CUE`."""
+
 DETAILS: dict[str, str] = {
     "egomcq": "The video is a short clip of one everyday action. Say in one short sentence what happens.",
     "egoschema": "The video shows a long activity. Find the answer that describes the whole video, not one moment.",
     "epic_mir": "The video is a short clip of one kitchen action. Say in one short sentence which action it is.",
+    "egoplan": "The video shows the progress of a task up to now. Find the one action that comes next.",
+    "vln_qa": "The video shows a walk that follows the instruction. Find the action that comes next at its end.",
+    "forgetting": "The video is a short clip of one everyday action, seen by a camera that stands in the room.",
 }
 
 LETTER_RULE = "Answer with the option's letter from the given choices directly and only give the best option."
@@ -52,7 +60,7 @@ _PARTICLES = frozenset(
 
 def styled(question: str, task: str, style: str) -> str:
     """`question` after the lines that the style adds for this task."""
-    lines = {"details": DETAILS[task], "cue": CUE}
+    lines = {"details": DETAILS[task], "cue": CUES.get(task, CUE)}
     return "\n".join([*(lines[part] for part in STYLES[style]), question])
 
 

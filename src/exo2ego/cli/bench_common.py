@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exo2ego.errors import InputError
+from exo2ego.errors import InputError, MissingFileError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,16 +34,35 @@ def tasks_named(names: str) -> "list[Task]":
 
 
 def task_root(root: Path, names: str, task: "Task") -> Path:
-    """Where a task's files lie: `root` itself when one task is named, `root/<task>` when several are."""
-    return root if names == task.name else root / task.name
+    """Where a task's files lie: `root` itself when one task is named, the task's folder below when several are."""
+    return root if names == task.name else root / task.directory
+
+
+def tasks_present(root: Path, names: str) -> "tuple[list[Task], list[str]]":
+    """The tasks to run, and for `all` the names of those that have no folder below `root`.
+
+    Raises:
+        InputError: a name is unknown, or stands twice.
+        MissingFileError: `all`, and no task has a folder.
+    """
+    tasks = tasks_named(names)
+    if names != ALL:
+        return tasks, []
+    here = [task for task in tasks if task_root(root, names, task).is_dir()]
+    if not here:
+        folders = ", ".join(task.directory for task in tasks)
+        raise MissingFileError(f"{root}: holds no folder of a task; --tasks all looks for {folders}")
+    return here, [task.name for task in tasks if task not in here]
 
 
 def print_scores(terminal: "Console", scores: "TaskScores", out: Path) -> None:
     """The headline figures of one task, and where the others are."""
     from exo2ego.bench.report import shown
+    from exo2ego.bench.tasks import TASKS
 
+    apart = TASKS[scores.task].apart
     for measure in scores.measures:
-        if measure.headline or "told" in measure.score.groups:
+        if measure.headline or "told" in measure.score.groups or (apart and not measure.score.groups):
             score = measure.score
             counts = f"n {score.n}, unparsed {score.unparsed}, unscored {score.unscored}"
             part = ", ".join(score.groups.values())

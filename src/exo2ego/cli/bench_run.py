@@ -55,7 +55,7 @@ class Run:
         from exo2ego.cli.common import console
 
         terminal = console()
-        loaded = self._load()
+        loaded = self._load(terminal)
         fingerprint = model_fingerprint(self.model)
         model = load_model(self.model, self.seed)
         for task, _, _ in loaded:
@@ -79,13 +79,16 @@ class Run:
             print_scores(terminal, score_folder(out), out)
         return 0
 
-    def _load(self) -> "list[tuple[Task, Path, list[Item]]]":
+    def _load(self, terminal: "Console") -> "list[tuple[Task, Path, list[Item]]]":
         """All files are checked before the model is loaded, so that a mistake shows in a second, not after an hour."""
         from exo2ego.bench.items import require_videos
-        from exo2ego.cli.bench_common import task_root, tasks_named
+        from exo2ego.cli.bench_common import task_root, tasks_present
 
         loaded = []
-        for task in tasks_named(self.tasks):
+        tasks, absent = tasks_present(self.root, self.tasks)
+        if absent:
+            terminal.print(f"without a folder in {self.root}, so not run: {', '.join(absent)}", markup=False)
+        for task in tasks:
             root = task_root(self.root, self.tasks, task)
             items = task.load(root, self.limit, self.seed, full=self.full)
             if not self.allow_missing:

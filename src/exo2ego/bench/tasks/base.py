@@ -74,8 +74,17 @@ class Task:
     official_sizes: tuple[int, int]
     """Least and greatest number of items of a complete run on the real data; others are never shown beside papers."""
     published: tuple[Published, ...] = ()
+    folder: str | None = None
+    """Its folder below the root where several tasks are run; None: as the task is called."""
+    apart: bool = False
+    """Reported apart: no part of EgoBench, its figures count in no average."""
     submission: Callable[[Sequence[Item], Mapping[str, Prediction]], dict[str, str]] | None = None
     """File name -> content, for servers that hold the answers."""
+
+    @property
+    def directory(self) -> str:
+        """Name of its folder where several tasks lie side by side."""
+        return self.folder or self.name
 
 
 def require_protocol(model: AnswerModel, task: Task, protocol: str) -> None:

@@ -3,6 +3,9 @@
 Files: `egomcq.json` as EgoVLP publishes it; `videos/` with whole videos `<uid>.mp4`, or EgoVLP's 600 s chunks
 `<uid>/<k>.mp4`, or LaViLa's 300 s chunks `<uid>.mp4/<start>.mp4`. Official code: showlab/EgoVLP, model/metric.py, which
 swaps the names of the two types; here type 1 is inter and type 2 is intra, and each question is checked against it.
+
+The protocol `reversed` is EgoThinker's: one clip, five narrations, a letter. It is another task (what is likely
+as text helps, the other clips are not seen), so its figures have names of their own.
 """
 
 import os
@@ -10,11 +13,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from exo2ego.bench.answers import parse_choice
 from exo2ego.bench.files import fail, read_json
 from exo2ego.bench.items import Item, chance_of, pick, read_groups
 from exo2ego.bench.model import AnswerModel
-from exo2ego.bench.prompts import QUESTION, normal_narration, styled
+from exo2ego.bench.prompts import QUESTION, normal_narration, styled, with_letters
 from exo2ego.bench.tasks.base import Ask, Measure, Published, ScoreSettings, Task, as_prediction, best, choice_measures
+from exo2ego.bench.tasks.choice import LETTER_TOKENS
+from exo2ego.errors import FormatError
 from exo2ego.records import Prediction, VideoSpan
 
 TYPES = {1: "inter", 2: "intra"}
@@ -70,7 +76,15 @@ def _item(path: Path, key: str, question: Any, labels: Mapping[str, str]) -> Ite
         cluster=clips[answer][0],
         chance=chance_of(labels, len(clips)),
         groups={"type": TYPES[kind], **labels},
+        meta={"texts": _texts(choices)},
     )
+
+
+def _texts(choices: Mapping[str, Any]) -> list[str]:
+    """The narrations of the five choices; empty where a file, against the published form, leaves some out."""
+    texts = [choices[number].get("clip_text") for number in CHOICES]
+    whole = all(isinstance(text, str) and text.strip() for text in texts)
+    return [normal_narration(text) for text in texts] if whole else []
 
 
 def _clip(path: Path, row: str, clip: Any) -> tuple[str, float, float]:
@@ -136,8 +150,47 @@ def ask_likelihood(model: AnswerModel, item: Item, style: str) -> Prediction:
     )
 
 
+def ask_reversed(model: AnswerModel, item: Item, style: str) -> Prediction:
+    """The right clip is shown, the five narrations are listed with letters; the model writes.
+
+    Raises:
+        FormatError: the file has no narration for some choice.
+    """
+    texts = item.meta["texts"]
+    if item.answer is None or not texts:
+        raise FormatError(
+            f"egomcq.json: question {item.item_id}: a choice has no clip_text, which the protocol reversed lists; "
+            "use the published egomcq.json, or --protocol likelihood"
+        )
+    question = with_letters(styled(item.question, "egomcq", style), texts)
+    return Prediction(
+        item_id=item.item_id, text=model.generate(item.videos[item.answer], question, max_new_tokens=LETTER_TOKENS)
+    )
+
+
+def choose_reversed(item: Item, prediction: Prediction) -> int | None:
+    """The choice that an answer names; of choices with the same words as the right one, the right one."""
+    texts = item.meta["texts"]
+    choice = parse_choice(prediction.text or "", texts)
+    if choice is not None and item.answer is not None and texts[choice] == texts[item.answer]:
+        return item.answer
+    return choice
+
+
+def _reversed(items: Sequence[Item], predictions: Mapping[str, Prediction], settings: ScoreSettings) -> list[Measure]:
+    """One pooled accuracy, as EgoThinker has it, then inter and intra."""
+    pooled = choice_measures(items, predictions, "egomcq/reversed", settings, choose_reversed)
+    for kind in TYPES.values():
+        members = [item for item in items if item.groups["type"] == kind]
+        name = f"egomcq/reversed {kind}"
+        pooled += choice_measures(members, predictions, name, settings, choose_reversed, headline=False)
+    return pooled
+
+
 def score(items: Sequence[Item], predictions: Mapping[str, Prediction], settings: ScoreSettings) -> list[Measure]:
-    """Accuracy of inter and of intra, each also by label; they are never pooled."""
+    """Accuracy of inter and of intra, each also by label; they are pooled in the protocol `reversed` only."""
+    if settings.protocol == "reversed":
+        return _reversed(items, predictions, settings)
 
     def choose(item: Item, prediction: Prediction) -> int:
         return best(prediction.scores, len(item.videos), item.item_id)
@@ -149,11 +202,19 @@ def score(items: Sequence[Item], predictions: Mapping[str, Prediction], settings
     return measures
 
 
+_EXAMPLES = tuple(f"Camera-wearer lifts the {thing}." for thing in ("cup", "box", "jar", "pan", "book"))
+
 PROTOCOLS: dict[str, Ask] = {
     "likelihood": Ask(
         describe="text to 5 clips: argmax of the summed log P(narration | clip)",
         ask=ask_likelihood,
         example=lambda style: f"{styled(QUESTION, 'egomcq', style)}\n-> Camera-wearer lifts the cup.",
+    ),
+    "reversed": Ask(
+        describe="EgoThinker's: the right clip to 5 narrations as (A) to (E), the generated text is read; not EgoVLP's",
+        ask=ask_reversed,
+        example=lambda style: with_letters(styled(QUESTION, "egomcq", style), _EXAMPLES),
+        needs=frozenset({"text"}),
     ),
 }
 
@@ -168,6 +229,10 @@ TASK = Task(
     published=(
         Published(measure="egomcq/inter", value=0.884, who="Exo2Ego (paper)", caution="its scoring is not described"),
         Published(measure="egomcq/intra", value=0.412, who="Exo2Ego (paper)", caution="its scoring is not described"),
+        Published(measure="egomcq/inter", value=0.959, who="EgoVideo-L", caution="dual encoder"),
+        Published(measure="egomcq/intra", value=0.655, who="EgoVideo-L", caution="dual encoder"),
+        Published(measure="egomcq/inter", value=0.929, who="SViTT-Ego", caution="dual encoder"),
+        Published(measure="egomcq/intra", value=0.659, who="SViTT-Ego", caution="dual encoder"),
         Published(measure="egomcq/inter", value=0.962, who="EVA02-AT-L", caution="dual encoder, EgoClip"),
         Published(measure="egomcq/intra", value=0.665, who="EVA02-AT-L", caution="dual encoder, EgoClip+"),
     ),
