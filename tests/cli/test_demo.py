@@ -8,7 +8,8 @@ import pytest
 
 from exo2ego.cli import demo as verb
 from exo2ego.cli.demo_examples import Example, examples_file, read_examples
-from exo2ego.cli.demo_steps import ARMS, FULL, SHORT, Demo, claim, demo_recipe, write_text
+from exo2ego.cli.demo_steps import ARMS, FULL, SHORT, Demo, claim, demo_recipe
+from exo2ego.data.atomic import write_text
 from exo2ego.errors import InputError, OutputError
 
 

@@ -20,11 +20,12 @@ from coded_video import make_video, numbers_of, steady
 from tiny_tree import Tree, annotation, description
 
 from exo2ego.data import shard_group
+from exo2ego.data.atomic import held
 from exo2ego.data.clips import ClipRule
 from exo2ego.data.egoexo4d import read_root
 from exo2ego.data.pairs import FilterReport, FilterRule, make_clips
 from exo2ego.data.shard_group import ClipFormat, Planned
-from exo2ego.data.shard_writer import build_shards, plan_pairs
+from exo2ego.data.shard_writer import LOCK, build_shards, plan_pairs
 from exo2ego.data.shards import ShardSample, ShardSet, open_shards, verify_shards
 from exo2ego.data.video import read_clip
 from exo2ego.errors import ChecksumError, FormatError, MissingFileError, OutputError
@@ -201,6 +202,7 @@ import os, signal, sys
 from pathlib import Path
 sys.path[:0] = [{tests!r}, {src!r}]
 from exo2ego.data import shard_group
+from exo2ego.data.atomic import held
 from test_shards import build
 
 calls = 0
@@ -282,10 +284,8 @@ def is_zombie(pid: int) -> bool:
 
 
 def test_a_second_build_in_the_same_place_is_refused(tree: Tree, tmp_path: Path) -> None:
-    from exo2ego.data.shard_writer import _locked
-
     (tmp_path / "out").mkdir()
-    with _locked(tmp_path / "out"), pytest.raises(OutputError, match="another build is writing here"):
+    with held(tmp_path / "out", LOCK), pytest.raises(OutputError, match="another run is writing here"):
         build(tree.root, tmp_path / "out")
 
 

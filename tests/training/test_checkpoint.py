@@ -4,6 +4,7 @@ import errno
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from exo2ego.errors import CheckpointError, OutputError
@@ -15,7 +16,7 @@ from exo2ego.training.checkpoint import (
     newest_step,
     save_step,
     weights_fingerprint,
-    write_folder,
+    write_weights,
 )
 
 
@@ -73,24 +74,47 @@ def test_a_missing_part_is_named(tmp_path):
         load_step(tmp_path / "step-3", model, optimizer, "s")
 
 
+@pytest.mark.parametrize("part", [module.WEIGHTS, module.OPTIMIZER, module.STATE])
+def test_a_damaged_part_is_named_and_what_to_do(tmp_path, part):
+    """As after a power cut: the file is there and is cut short."""
+    model, optimizer = trained()
+    save_step(tmp_path / "step-3", model, optimizer, {"step": 3, "settings": "s"})
+    path = tmp_path / "step-3" / part
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(CheckpointError, match=rf"{part}.*delete .*step-3 to go on") as caught:
+        load_step(tmp_path / "step-3", model, optimizer, "s")
+    assert "\n" not in str(caught.value)
+
+
 def test_a_full_disk_leaves_the_old_folder_as_it_was(tmp_path):
     target = tmp_path / "final"
-    write_folder(target, lambda folder: (folder / "a").write_text("old"))
+    write_weights(target, lambda folder: (folder / "a").write_text("old"))
 
     def fill(folder):
         (folder / "a").write_text("new")
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(OutputError, match="No space left"):
-        write_folder(target, fill)
+        write_weights(target, fill)
     assert (target / "a").read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["final"]
 
 
+def test_a_full_disk_under_safetensors_is_told_too(tmp_path):
+    """Safetensors has an error of its own for it, which is no OSError."""
+
+    def fill(folder):
+        raise SafetensorError("IoError(Os { code: 28, message: No space left on device })")
+
+    with pytest.raises(OutputError, match="No space left"):
+        write_weights(tmp_path / "final", fill)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot write"):
-        write_folder(tmp_path / "file" / "x", lambda folder: None)
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_weights(tmp_path / "file" / "x", lambda folder: None)
 
 
 def test_newest_and_pruning(tmp_path):
@@ -98,8 +122,11 @@ def test_newest_and_pruning(tmp_path):
     for step in (2, 10, 4):
         (tmp_path / f"step-{step:07d}").mkdir()
     assert newest_step(tmp_path).name == "step-0000010"
+    half = tmp_path / "step-0000012.77.tmp"
+    half.mkdir()
+    assert newest_step(tmp_path).name == "step-0000010", "a killed run's half-written step is no checkpoint"
     keep_newest(tmp_path, 2)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["step-0000004", "step-0000010"]
+    assert sorted(p.name for p in tmp_path.iterdir() if p != half) == ["step-0000004", "step-0000010"]
 
 
 def test_fingerprints_see_every_change():

@@ -113,8 +113,9 @@ def inspect(argv: Sequence[str]) -> int:
     parser.add_argument("--examples", type=at_least(1), default=12, help="examples on the page (default 12)")
     parser.add_argument("--verify", action="store_true", help="read everything and check every checksum")
     options = parser.parse_args(argv)
+    from exo2ego.data.atomic import write_atomic
     from exo2ego.data.inspect import contact_sheet, statistics, statistics_text
-    from exo2ego.data.jsonfile import write_atomic, write_json
+    from exo2ego.data.jsonfile import write_json
     from exo2ego.data.shards import open_shards, verify_shards
 
     shards = open_shards(options.shards)

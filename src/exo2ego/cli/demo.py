@@ -23,8 +23,8 @@ from exo2ego.cli.demo_steps import (
     export_models,
     simulate_takes,
     train,
-    write_text,
 )
+from exo2ego.data.atomic import held, write_text
 
 if TYPE_CHECKING:
     from exo2ego.bench.report import Report
@@ -197,7 +197,8 @@ def main(argv: Sequence[str]) -> int:
     check_assets()
     demo = replace(demo, device=pick_device(demo.device))
     claim(demo, (ASSETS / "manifest.json").read_text(encoding="utf-8"))
-    walk(demo, stations(demo))
+    with held(demo.out, "demo.lock"):
+        walk(demo, stations(demo))
     terminal = console()
     for table in tables(comparison(demo)):
         terminal.print(table)

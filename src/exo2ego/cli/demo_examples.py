@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from exo2ego.cli.demo_bench import CONTENDERS, model_spec
-from exo2ego.cli.demo_steps import CHANCE_NAME, Demo, demo_recipe, write_text
+from exo2ego.cli.demo_steps import CHANCE_NAME, Demo, demo_recipe
+from exo2ego.data.atomic import write_text
 from exo2ego.data.clips import ClipRule
 from exo2ego.data.egoexo4d import read_root
 from exo2ego.data.pairs import FilterRule, make_clips

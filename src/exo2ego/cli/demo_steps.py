@@ -2,14 +2,15 @@
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exo2ego import __version__
+from exo2ego.data.atomic import write_folder, write_text
 from exo2ego.errors import OutputError
 
 if TYPE_CHECKING:
@@ -136,14 +137,6 @@ def claim(demo: Demo, start_manifest: str) -> None:
         raise OutputError(f"cannot write {demo.out}: {error.strerror}; choose another --out") from error
 
 
-def write_text(path: Path, text: str) -> None:
-    """Writes aside and renames: the file is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    aside.write_text(text, encoding="utf-8")
-    os.replace(aside, path)
-
-
 def simulate_takes(demo: Demo) -> None:
     """Station 1: the small world, as an Ego-Exo4D download, instructions and benchmark folders."""
     from rich.progress import Progress
@@ -226,10 +219,5 @@ def export_models(demo: Demo) -> None:
     from exo2ego.training.run import StageRun
 
     for arm, stages in ARMS.items():
-        target = demo.model(arm)
-        aside = target.with_name(f".{arm}.part")
-        shutil.rmtree(aside, ignore_errors=True)
-        shutil.copytree(StageRun(out=demo.stage(arm, stages[-1])).model, aside)
-        if target.exists():
-            shutil.rmtree(target)
-        os.replace(aside, target)
+        model = StageRun(out=demo.stage(arm, stages[-1])).model
+        write_folder(demo.model(arm), partial(shutil.copytree, model, dirs_exist_ok=True))

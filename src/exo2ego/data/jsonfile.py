@@ -1,17 +1,13 @@
-"""JSON files: read with errors that name file, row, field and value; written aside and renamed."""
+"""JSON files: read with errors that name file, row, field and value; written atomically."""
 
-import contextlib
 import json
 import math
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from exo2ego.errors import FormatError, MissingFileError, OutputError
-
-TMP_SUFFIX = ".tmp"
-"""Files under a temporary name end like this; whoever owns a directory may delete them on a restart."""
+from exo2ego.data.atomic import write_atomic
+from exo2ego.errors import FormatError, MissingFileError
 
 
 def load_json(path: Path) -> Any:
@@ -97,46 +93,7 @@ def shorten(value: object, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
-@contextlib.contextmanager
-def refusing_bad_output(path: Path) -> Iterator[None]:
-    """Turns a full disk, a read-only place and the like into OutputError; removes the unfinished file."""
-    try:
-        yield
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary(path).unlink(missing_ok=True)
-        reason = error.strerror or str(error)
-        raise OutputError(f"{path}: cannot be written ({reason}); free space or choose another place") from None
-
-
-def temporary(path: Path) -> Path:
-    """The name under which this process writes a file before it is complete.
-
-    With the process number, since a killed parent's worker may live on for a moment beside the next build's.
-    """
-    return path.with_name(f"{path.name}.{os.getpid()}{TMP_SUFFIX}")
-
-
-def write_atomic(path: Path, content: bytes) -> None:
-    """Writes aside, forces to disk, renames. Raises OutputError; never leaves a partial file under `path`."""
-    with refusing_bad_output(path):
-        aside = temporary(path)
-        with aside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-
-
 def write_json(path: Path, value: object, indent: int | None = 1) -> None:
     """JSON with sorted keys, atomically."""
     text = json.dumps(value, indent=indent, sort_keys=True, ensure_ascii=False)
     write_atomic(path, (text + "\n").encode())
-
-
-def make_folder(path: Path) -> None:
-    """The folder and its parents. Raises OutputError where that is impossible."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be made ({error.strerror}); choose another place") from None

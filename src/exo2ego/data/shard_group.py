@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from exo2ego.data.jsonfile import refusing_bad_output, temporary, write_json
+from exo2ego.data.atomic import refusing_bad_output, temporary
+from exo2ego.data.jsonfile import write_json
 from exo2ego.data.shards import EGO, JSON_MEMBER, VIDEO, ShardSample, member_name, sample_to_json, sha256_of
 from exo2ego.data.video import Frame, decode_at, sample_times, squarer, write_video
 from exo2ego.errors import InputError, VideoError

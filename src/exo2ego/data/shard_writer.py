@@ -5,13 +5,11 @@ settings is refused. A killed build leaves finished shards and `*.tmp` files; ru
 builds what is missing. Bytes do not depend on the number of workers or on interruptions.
 """
 
-import contextlib
-import fcntl
 import json
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
@@ -22,7 +20,8 @@ from multiprocessing.connection import wait as wait_for_input
 from pathlib import Path
 from typing import Any
 
-from exo2ego.data.jsonfile import TMP_SUFFIX, load_json, make_folder, write_atomic, write_json
+from exo2ego.data.atomic import TMP_SUFFIX, held, make_folder, remove_leftovers, write_atomic
+from exo2ego.data.jsonfile import load_json, write_json
 from exo2ego.data.pairs import FilterReport
 from exo2ego.data.shard_group import PARTS, ClipFormat, Group, Planned, build_group
 from exo2ego.data.shards import (
@@ -118,7 +117,7 @@ def build_shards(
     if not planned:
         raise FormatError("there is nothing to store: every narration or conversation was left out (see the report)")
     make_folder(out)
-    with _locked(out):
+    with held(out, LOCK):
         _claim(out, planned, clip_format, settings, samples_per_shard)
         if not (out / MANIFEST).is_file():
             make_folder(out / PARTS)
@@ -128,21 +127,6 @@ def build_shards(
             _run(todo, workers, done, len(planned), progress or (lambda _done, _total: None))
             _finish(out, groups, clip_format, settings, report)
     return open_shards(out)
-
-
-@contextlib.contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    """Keeps a second build out; the kernel frees the lock of a killed one."""
-    try:
-        file = (out / LOCK).open("wb")
-    except OSError as error:
-        raise OutputError(f"{out}: cannot be written ({error.strerror}); choose another place") from None
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OutputError(f"{out}: another build is writing here; wait for it, or choose another place") from None
-        yield
 
 
 def _claim(
@@ -172,8 +156,8 @@ def _claim(
         if others:
             raise OutputError(f"{out}: not empty ('{sorted(others)[0]}') and no shard directory; choose another --out")
         write_json(out / BUILD, mine)
-    for leftover in (*out.glob(f"*{TMP_SUFFIX}"), *out.glob(f"{PARTS}/*{TMP_SUFFIX}")):
-        leftover.unlink()
+    for folder in (out, out / PARTS):
+        remove_leftovers(folder)
 
 
 def _groups(out: Path, planned: Sequence[Planned], clip_format: ClipFormat, per_shard: int) -> list[Group]:

@@ -20,7 +20,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from exo2ego.data.jsonfile import write_atomic
+from exo2ego.data.atomic import write_atomic
 from exo2ego.errors import MissingFileError, VideoError
 
 Source = str | Path | bytes

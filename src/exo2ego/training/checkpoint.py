@@ -6,16 +6,19 @@ fingerprint is compared. Random numbers need no state: data and dropout are func
 
 import hashlib
 import json
-import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from exo2ego.errors import CheckpointError, OutputError
+from exo2ego.data.atomic import TMP_SUFFIX, write_folder
+from exo2ego.data.jsonfile import Fields, load_json, write_json
+from exo2ego.errors import CheckpointError, FormatError
 
 WEIGHTS, OPTIMIZER, STATE = "trainable.safetensors", "optimizer.safetensors", "state.json"
 
@@ -39,36 +42,16 @@ def weights_fingerprint(model: nn.Module) -> str:
     return digest.hexdigest()[:16]
 
 
-def write_folder(target: Path, fill: Any) -> None:
-    """Let `fill(folder)` write into a folder beside `target`, then put it in the place of `target`.
+def write_weights(folder: Path, fill: Callable[[Path], object]) -> None:
+    """`write_folder` for what safetensors writes, whose own error for a full disk becomes OutputError too."""
 
-    Raises OutputError when the disk is full or read-only; `target` is then as it was.
-    """
-    aside = target.with_name(f".{target.name}.partial-{os.getpid()}")
-    try:
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
-        fill(aside)
-        if target.exists():
-            shutil.rmtree(target)
-        os.replace(aside, target)
-    except OSError as error:
-        shutil.rmtree(aside, ignore_errors=True)
-        raise OutputError(
-            f"cannot write {target}: {error.strerror or error}; free some space or choose another place"
-        ) from error
+    def filled(aside: Path) -> None:
+        try:
+            fill(aside)
+        except SafetensorError as error:
+            raise OSError(str(error)) from error
 
-
-def write_json(path: Path, values: Any) -> None:
-    """JSON written aside and renamed."""
-    aside = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    try:
-        aside.write_text(json.dumps(values, indent=1, sort_keys=True))
-        os.replace(aside, path)
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {path}: {error.strerror or error}; free some space or choose another place"
-        ) from error
+    write_folder(folder, filled)
 
 
 def trainable_state(model: nn.Module) -> dict[str, Tensor]:
@@ -84,7 +67,7 @@ def save_step(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, 
         save_file(optimizer_tensors(optimizer), aside / OPTIMIZER)
         write_json(aside / STATE, state)
 
-    write_folder(folder, fill)
+    write_weights(folder, fill)
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -107,23 +90,35 @@ def load_step(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, 
             f"{folder} belongs to another run (settings {state['settings']}, this run {settings}); "
             "choose another --out or delete it"
         )
-    load_exactly(model, load_file(folder / WEIGHTS), folder)
-    tensors = load_file(folder / OPTIMIZER)
+    load_exactly(model, read_tensors(folder / WEIGHTS), folder)
     moments: dict[int, dict[str, Tensor]] = {}
-    for name, value in tensors.items():
+    for name, value in read_tensors(folder / OPTIMIZER).items():
         index, moment = name.split(".", 1)
         moments.setdefault(int(index), {})[moment] = value
     optimizer.load_state_dict({"state": moments, "param_groups": optimizer.state_dict()["param_groups"]})
     return state
 
 
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Tensors of a checkpoint's file by name; CheckpointError when it is damaged."""
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except (SafetensorError, OSError) as error:
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"{path} is damaged ({reason}); delete {path.parent} to go on from before it") from None
+    return tensors
+
+
 def read_state(folder: Path) -> dict[str, Any]:
-    """The JSON part of a checkpoint; CheckpointError when a part is missing."""
+    """The JSON part of a checkpoint; CheckpointError when a part is missing or damaged."""
     missing = [name for name in (WEIGHTS, OPTIMIZER, STATE) if not (folder / name).is_file()]
     if missing:
         raise CheckpointError(f"{folder} is not a checkpoint: {', '.join(missing)} missing")
-    state: dict[str, Any] = json.loads((folder / STATE).read_text())
-    return state
+    try:
+        state = Fields(load_json(folder / STATE), str(folder / STATE))
+        return {"step": int(state.number("step")), "settings": state.text("settings")}
+    except FormatError as error:
+        raise CheckpointError(f"{error}; delete {folder} to go on from before it") from None
 
 
 def load_exactly(model: nn.Module, tensors: dict[str, Tensor], source: Path) -> None:
@@ -141,13 +136,18 @@ def load_exactly(model: nn.Module, tensors: dict[str, Tensor], source: Path) -> 
             parameter.copy_(tensors[name])
 
 
+def step_folders(folder: Path) -> list[Path]:
+    """Complete step checkpoints, oldest first; what a killed run left half-written is none."""
+    return sorted(path for path in folder.glob("step-*") if path.suffix != TMP_SUFFIX)
+
+
 def newest_step(folder: Path) -> Path | None:
     """The checkpoint of the highest step in a stage's `checkpoints` folder."""
-    found = sorted(folder.glob("step-*")) if folder.is_dir() else []
+    found = step_folders(folder)
     return found[-1] if found else None
 
 
 def keep_newest(folder: Path, count: int) -> None:
     """Delete all but the `count` newest step checkpoints."""
-    for old in sorted(folder.glob("step-*"))[:-count]:
+    for old in step_folders(folder)[:-count]:
         shutil.rmtree(old)

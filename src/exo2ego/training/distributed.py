@@ -32,8 +32,14 @@ def join_world() -> World:
     if size == 1:
         return World(rank=0, size=1)
     if not dist.is_initialized():
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        # gloo as well where there are GPUs: figures for the log are averaged on the CPU
+        dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
     return World(rank=dist.get_rank(), size=size)
+
+
+def own_device(device: str) -> str:
+    """`cuda` under `torchrun` is each process's own GPU; any other device stays as it is."""
+    return f"cuda:{os.environ.get('LOCAL_RANK', '0')}" if device == "cuda" else device
 
 
 def average_gradients(model: nn.Module, world: World) -> None:

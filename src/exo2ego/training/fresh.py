@@ -10,7 +10,7 @@ from exo2ego.models.configuration import ConvTowerConfig, Exo2EgoConfig
 from exo2ego.models.modeling import Exo2EgoForConditionalGeneration, register
 from exo2ego.models.processing import Exo2EgoProcessor
 from exo2ego.models.tokenizer import VIDEO, train_tokenizer
-from exo2ego.training.checkpoint import write_folder
+from exo2ego.training.checkpoint import write_weights
 from exo2ego.training.config import Recipe
 
 VOCAB_SIZE = 768
@@ -72,5 +72,5 @@ def fresh_model(recipe: Recipe, texts: Iterable[str], out: Path, *, seed: int) -
         model.save_pretrained(folder)
         processor.save_pretrained(folder)
 
-    write_folder(out, fill)
+    write_weights(out, fill)
     return out

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from exo2ego.data.atomic import write_text
 from exo2ego.data.batch import Batch
 from exo2ego.errors import DivergedError
 from exo2ego.models.roles import Roles, train_mode
@@ -190,9 +190,7 @@ def log_file(spec: LoopSpec, done: int) -> Iterator[Callable[[StepReport], None]
         return
     path = spec.out / "log.jsonl"
     kept = path.read_text().splitlines(keepends=True)[:done] if path.is_file() else []
-    aside = path.with_name(".log.jsonl.partial")
-    aside.write_text("".join(kept))
-    os.replace(aside, path)
+    write_text(path, "".join(kept))
     with path.open("a", buffering=1) as file:
 
         def write(row: StepReport) -> None:

@@ -1,28 +1,29 @@
 """One stage from start to exported model: the function behind `exo2ego train` and the demo."""
 
-import json
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 
+from exo2ego.data.atomic import held, make_folder, remove_leftovers
+from exo2ego.data.jsonfile import Fields, load_json, write_json
 from exo2ego.data.shards import ShardSet, open_shards
-from exo2ego.errors import CheckpointError, FormatError, InputError, OutputError
+from exo2ego.errors import CheckpointError, FormatError, InputError
 from exo2ego.models.language import add_lora, fold_lora
 from exo2ego.models.processing import Exo2EgoProcessor
 from exo2ego.models.roles import Roles, set_trainable
 from exo2ego.models.weights import export, load_roles, save_roles
-from exo2ego.training.checkpoint import fingerprint, weights_fingerprint, write_folder, write_json
+from exo2ego.training.checkpoint import fingerprint, weights_fingerprint, write_weights
 from exo2ego.training.config import Recipe, StageConfig
-from exo2ego.training.distributed import join_world, wait_for_all
+from exo2ego.training.distributed import World, join_world, own_device, wait_for_all
 from exo2ego.training.loop import LoopSpec, StepReport, run_loop
 from exo2ego.training.stages import STAGES
 from exo2ego.training.stages.stage import Stage
 from exo2ego.training.stream import Example, Stream, StreamSpec, instruction_examples, pair_examples
 
-log = logging.getLogger(__name__)
+LOCK = "run.lock"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,28 +71,27 @@ def train_stage(
     roles, processor = load_roles(start, recipe.mapping)
     examples = stage_examples(stage, [open_shards(folder) for folder in data], recipe)
     settings = run_settings(recipe, stage_name, roles, examples, seed)
-    claim_folder(out, settings)
-    wait_for_all(world)
-    if (run.model / "config.json").is_file():
-        return run
-    prepare(roles, config)
-    stream = build_stream(examples, recipe, config, processor, seed)
-    spec = LoopSpec(
-        stage=stage_name,
-        out=out,
-        optim=config.optim,
-        objectives=config.objectives,
-        precision=recipe.precision,
-        checkpoint_every=recipe.checkpoint_every,
-        divergence_factor=recipe.divergence_factor,
-        seed=seed,
-        world=world,
-        settings=settings,
-    )
-    run_loop(roles.to(device), stream, stage.losses, spec, report)
-    if world.is_main:
-        finish(run, roles.cpu(), processor, recipe, student=stage.exports == "student")
-    wait_for_all(world)
+    with claimed(out, settings, world):
+        wait_for_all(world)
+        if not (run.model / "config.json").is_file():
+            prepare(roles, config)
+            stream = build_stream(examples, recipe, config, processor, seed)
+            spec = LoopSpec(
+                stage=stage_name,
+                out=out,
+                optim=config.optim,
+                objectives=config.objectives,
+                precision=recipe.precision,
+                checkpoint_every=recipe.checkpoint_every,
+                divergence_factor=recipe.divergence_factor,
+                seed=seed,
+                world=world,
+                settings=settings,
+            )
+            run_loop(roles.to(own_device(device)), stream, stage.losses, spec, report)
+            if world.is_main:
+                finish(run, roles.cpu(), processor, recipe, student=stage.exports == "student")
+        wait_for_all(world)
     return run
 
 
@@ -132,22 +132,30 @@ def run_settings(recipe: Recipe, stage: str, roles: Roles, examples: Sequence[Ex
     return fingerprint([stage_values, stage, weights_fingerprint(roles), fingerprint(data), seed])
 
 
-def claim_folder(out: Path, settings: str) -> None:
-    """Make `out` this run's folder, or find that it already is; CheckpointError when it is another's."""
-    marker = out / "settings.json"
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot write {out}: {error.strerror}; choose another --out") from error
-    if marker.is_file():
-        found = json.loads(marker.read_text()).get("settings")
-        if found != settings:
-            raise CheckpointError(
-                f"{out} holds a run of another recipe, start, data or seed (settings {found}, this run {settings}); "
-                "choose another --out or delete it"
-            )
+@contextmanager
+def claimed(out: Path, settings: str, world: World) -> Iterator[None]:
+    """Makes `out` this run's folder, or finds that it already is, and keeps other runs out of it meanwhile.
+
+    Raises CheckpointError when it is another run's, OutputError when it cannot be written or is in use.
+    """
+    if not world.is_main:
+        yield
         return
-    write_json(marker, {"settings": settings})
+    make_folder(out)
+    with held(out, LOCK):
+        marker = out / "settings.json"
+        if marker.is_file():
+            found = Fields(load_json(marker), str(marker)).text("settings")
+            if found != settings:
+                raise CheckpointError(
+                    f"{out} holds a run of another recipe, start, data or seed (settings {found}, this run "
+                    f"{settings}); choose another --out or delete it"
+                )
+        else:
+            write_json(marker, {"settings": settings})
+        for folder in (out, out / "checkpoints"):
+            remove_leftovers(folder)
+        yield
 
 
 def prepare(roles: Roles, config: StageConfig) -> None:
@@ -181,5 +189,5 @@ def finish(run: StageRun, roles: Roles, processor: Exo2EgoProcessor, recipe: Rec
     fold_lora(roles.language)
     roles.tag_reader = None
     write_json(run.out / "recipe.json", recipe.as_json() | {"mapping": asdict(recipe.mapping)})
-    write_folder(run.final, lambda folder: save_roles(folder, roles, processor, recipe.mapping))
-    write_folder(run.model, lambda folder: export(folder, roles, processor, recipe.mapping, student=student))
+    write_weights(run.final, lambda folder: save_roles(folder, roles, processor, recipe.mapping))
+    write_weights(run.model, lambda folder: export(folder, roles, processor, recipe.mapping, student=student))
