@@ -84,7 +84,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoSpan:
-    """A stretch of a video file. `None` for both times means the whole file."""
+    """A stretch of a video file. `None` is the beginning, or the end, of the file."""
 
     path: str
     start_s: float | None = None

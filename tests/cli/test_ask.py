@@ -1,103 +1,173 @@
-"""`exo2ego ask`: nonsense is refused in one line, before any model loads; a good question reaches the engine."""
+"""`exo2ego ask`, with the shipped weights and real files: an answer about any video, one line about anything else."""
 
-import sys
+import json
+import re
+from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import pytest
+from coded_video import audio_only, make_video, steady, turned
 
-from exo2ego.cli import __main__ as command
-from exo2ego.cli import ask
+from exo2ego.cli import ask, common
+from exo2ego.cli.__main__ import main
 from exo2ego.errors import EnvironmentUnfitError
-from exo2ego.records import VideoSpan
+
+WHOLE = make_video(steady(100), gop=10)
+CUT_SHORT = make_video(steady(100), gop=10, container="matroska")[: len(WHOLE) * 2 // 3]
+VARIABLE_RATE = [0, 0.1, 0.133, 0.5, 0.54, 1.2, 1.25, 2.0]
+
+Writer = Callable[..., str]
 
 
 @pytest.fixture
-def video(tmp_path: Path) -> Path:
-    path = tmp_path / "clip.mp4"
-    path.write_bytes(b"not looked at here")
-    return path
+def stored(tmp_path: Path) -> Writer:
+    """Writes a video file and returns its path as a user would type it."""
+
+    def write(content: bytes = WHOLE, name: str = "clip.mp4") -> str:
+        (tmp_path / name).write_bytes(content)
+        return str(tmp_path / name)
+
+    return write
 
 
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Stands in for the engine and records what it was asked."""
-    calls: list[dict[str, Any]] = []
-
-    class Engine:
-        @classmethod
-        def load(cls, model_dir: Path, device: str) -> "Engine":
-            calls.append({"model_dir": model_dir, "device": device})
-            return cls()
-
-        def generate(self, video: VideoSpan, question: str, max_new_tokens: int = 32) -> str:
-            calls[-1] |= {"video": video, "question": question, "max_new_tokens": max_new_tokens}
-            return "you lift the cup"
-
-    module = ModuleType("exo2ego.inference.engine")
-    module.Engine = Engine  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "exo2ego.inference.engine", module)
-    return calls
+def asked(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    """Exit code, stdout, stderr."""
+    code = main(["ask", *words, "--device", "cpu"])
+    out = capsys.readouterr()
+    return code, out.out, out.err
 
 
-@pytest.fixture
-def model(tmp_path: Path) -> Path:
-    folder = tmp_path / "model"
-    folder.mkdir()
-    (folder / "config.json").write_text("{}")
-    return folder
-
-
-def test_prints_the_answer_and_nothing_else(
-    video: Path, model: Path, asked: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
+def test_the_answer_alone_is_on_stdout_and_the_model_is_named(
+    stored: Writer, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    line = ["ask", str(video), "What am I doing?", "--model", str(model), "--start-s", "1", "--end-s", "2.5"]
-    assert command.main([*line, "--device", "cpu"]) == 0
-    assert capsys.readouterr().out == "you lift the cup\n"
-    assert asked[0]["video"] == VideoSpan(path=str(video), start_s=1.0, end_s=2.5)
-    assert asked[0]["question"] == "What am I doing?"
-    assert asked[0]["max_new_tokens"] == 32
+    code, out, err = asked(capsys, stored(), "What am I doing?")
+    assert code == 0
+    assert out.count("\n") == 1
+    assert out.strip()
+    assert err == "exo2ego: answered by the shipped third-person start, which has seen no first-person video\n"
+    assert asked(capsys, stored(), "What am I doing?")[1] == out, "greedy decoding answers the same twice"
+
+
+def test_the_demos_model_is_pointed_out_where_there_is_one(
+    stored: Writer, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / ask.DEMO_MODEL
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{}")
+    assert f"try --model {ask.DEMO_MODEL}" in asked(capsys, stored(), "What?")[2]
 
 
 @pytest.mark.parametrize(
-    ("extra", "says"),
+    ("flags", "span"),
+    [
+        ([], (0, 10)),
+        (["--start-s", "4"], (4, 10)),
+        (["--end-s", "3"], (0, 3)),
+        (["--start-s", "2", "--end-s", "4"], (2, 4)),
+    ],
+)
+def test_json_says_where_the_model_looked(
+    stored: Writer, capsys: pytest.CaptureFixture[str], flags: list[str], span: tuple[float, float]
+) -> None:
+    code, out, err = asked(capsys, stored(), "What am I doing?", "--json", *flags)
+    said = json.loads(out)
+    assert (code, err) == (0, "")
+    assert (said["start_s"], said["end_s"]) == pytest.approx(span)
+    times = said["frame_times_s"]
+    assert len(times) > 1
+    assert times == sorted(times)
+    assert span[0] < times[0] < times[-1] < span[1]
+    assert said["answer"]
+    assert said["question"] == "What am I doing?"
+
+
+def test_a_long_video_is_answered_with_a_hint(stored: Writer, capsys: pytest.CaptureFixture[str]) -> None:
+    hour = stored(make_video([float(second) for second in range(3600)], gop=60))
+    code, out, err = asked(capsys, hour, "What am I doing?")
+    assert code == 0
+    assert out.strip()
+    assert re.search(r"looked at (\d+) frames, one every \d+ s; name a shorter stretch", err)
+    assert "one every" not in asked(capsys, hour, "What am I doing?", "--start-s", "1800", "--end-s", "1808")[2]
+
+
+@pytest.mark.parametrize(
+    ("content", "name"),
+    [
+        (make_video(VARIABLE_RATE), "variable_rate.mp4"),
+        (turned(make_video(steady(8)), (0, 1, -1, 0, 48, 0)), "rotated.mp4"),
+        (WHOLE, "wrong_extension.txt"),
+        (make_video(steady(30), codec="libvpx", container="webm"), "other.webm"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_is_unusual_and_still_a_video_is_answered(
+    stored: Writer, capsys: pytest.CaptureFixture[str], content: bytes, name: str
+) -> None:
+    code, out, _ = asked(capsys, stored(content, name), "What am I doing?")
+    assert (code, bool(out.strip())) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "the file is empty (0 bytes)"),
+        (WHOLE[: len(WHOLE) // 2], "it is cut short or not a video"),
+        (CUT_SHORT, "the video is cut short"),
+        (audio_only(), "holds no video, only audio"),
+        (b"A text that somebody named mp4.", "it is cut short or not a video"),
+    ],
+    ids=["zero bytes", "truncated mp4", "truncated in the middle", "audio only", "text"],
+)
+def test_what_is_no_whole_video_is_one_line(
+    stored: Writer, capsys: pytest.CaptureFixture[str], content: bytes, says: str
+) -> None:
+    code, out, err = asked(capsys, stored(content), "What am I doing?")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "clip.mp4: " in err
+    assert says in err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
     [
         (["  "], "question: it is empty"),
-        (["Why?", "--start-s", "1"], "go together"),
         (["Why?", "--start-s", "2", "--end-s", "2"], "is not before"),
+        (["Why?", "--start-s", "11"], "is only 10 s long"),
+        (["Why?", "--end-s", "60"], "the span 0.000 s to 60.000 s is outside the video of 10.000 s"),
         (["Why?", "--start-s", "-1", "--end-s", "2"], "not a time from 0 s on"),
         (["Why?", "--start-s", "nan", "--end-s", "2"], "not a time from 0 s on"),
         (["Why?", "--max-new-tokens", "0"], "below 1"),
-        (["Why?", "--device", "tpu"], "invalid choice: 'tpu'"),
+        (["Why?", "--model", "."], "holds no exported model"),
+        (["Why " * 3000], "tokens, and the model has room for"),
         ([], "the following arguments are required: question"),
     ],
 )
-def test_nonsense_is_one_line(
-    video: Path, model: Path, capsys: pytest.CaptureFixture[str], extra: list[str], says: str
-) -> None:
-    assert command.main(["ask", str(video), *extra, "--model", str(model)]) == 2
-    err = capsys.readouterr().err
+def test_nonsense_is_one_line(stored: Writer, capsys: pytest.CaptureFixture[str], words: list[str], says: str) -> None:
+    code, out, err = asked(capsys, stored(), *words)
+    assert (code, out, err.count("\n")) == (2, "", 1)
     assert says in err
-    assert err.count("\n") == 1
 
 
 def test_a_question_with_no_video(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["ask", str(tmp_path / "gone.mp4"), "Why?"]) == 2
+    assert main(["ask", str(tmp_path / "gone.mp4"), "Why?"]) == 2
     assert "video: no file" in capsys.readouterr().err
-    assert command.main(["ask", str(tmp_path), "Why?"]) == 2
+    assert main(["ask", str(tmp_path), "Why?"]) == 2
     assert "is a folder" in capsys.readouterr().err
+    assert main(["ask", "What am I doing?"]) == 2
+    assert "required: question" in capsys.readouterr().err
 
 
-def test_a_model_that_is_none(video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command.main(["ask", str(video), "Why?", "--model", str(tmp_path)]) == 2
-    assert "holds no exported model" in capsys.readouterr().err
+@pytest.mark.parametrize("marker", ["<video>", "</s>", "<pad>"])
+def test_a_marker_in_a_question_is_just_text(stored: Writer, capsys: pytest.CaptureFixture[str], marker: str) -> None:
+    """Read as the model's own marker, it would stand for one more video."""
+    assert asked(capsys, stored(), f"What is {marker} here?")[0] == 0
 
 
 def test_a_gpu_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert ask.pick_device("auto") == "cpu"
+    assert common.pick_device("auto") == "cpu"
     with pytest.raises(EnvironmentUnfitError, match="no GPU"):
-        ask.pick_device("cuda")
+        common.pick_device("cuda")

@@ -22,8 +22,9 @@ class Letters:
 
     eos_token_id, bos_token_id = 2, 1
 
-    def encode(self, text, add_special_tokens=False):
+    def encode(self, text, add_special_tokens=False, split_special_tokens=False):
         assert not add_special_tokens
+        assert split_special_tokens
         return [ord(c) + 10 for c in text]
 
 

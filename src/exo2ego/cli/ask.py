@@ -1,15 +1,25 @@
-"""`exo2ego ask VIDEO QUESTION`: one question about one video, the answer on stdout and nothing else."""
+"""`exo2ego ask VIDEO QUESTION`: one question about one video. The answer is on stdout, notes for people on stderr."""
 
+import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from exo2ego.cli.common import VerbParser, at_least, existing_file, quiet_libraries, seconds
-from exo2ego.errors import EnvironmentUnfitError, InputError, MissingFileError
+from exo2ego.cli.common import VerbParser, at_least, existing_file, pick_device, quiet_libraries, seconds
+from exo2ego.errors import InputError, MissingFileError
 from exo2ego.records import VideoSpan
 
-SHIPPED = "assets"
+if TYPE_CHECKING:
+    from exo2ego.inference.engine import Engine
+
+SHIPPED = "shipped"
 """The `--model` that stands for the weights shipped inside the package."""
+DEMO_MODEL = Path("runs/demo/models/ours")
+"""Where `exo2ego demo` leaves the model it trained, unless told otherwise."""
+SPARSE_S = 2.0
+"""Frames further apart than this miss most of what happens: worth a note."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,20 +33,15 @@ class AskArgs:
     end_s: float | None
     max_new_tokens: int
     device: str
+    json: bool
 
     def __post_init__(self) -> None:
         """Raises InputError or MissingFileError."""
         existing_file(self.video, "video")
         if not self.question.strip():
             raise InputError('question: it is empty; ask something, e.g. exo2ego ask clip.mp4 "What am I doing?"')
-        if (self.start_s is None) != (self.end_s is None):
-            raise InputError("--start-s and --end-s go together: give both, or none for the whole video")
         if self.start_s is not None and self.end_s is not None and self.start_s >= self.end_s:
             raise InputError(f"--start-s {self.start_s:g} is not before --end-s {self.end_s:g}")
-
-    def span(self) -> VideoSpan:
-        """The stretch of video that the question is about."""
-        return VideoSpan(path=str(self.video), start_s=self.start_s, end_s=self.end_s)
 
 
 def parse(argv: Sequence[str]) -> AskArgs:
@@ -44,18 +49,36 @@ def parse(argv: Sequence[str]) -> AskArgs:
     parser = VerbParser(
         prog="exo2ego ask",
         description="Ask a question about a first-person video; prints the answer.",
-        example='exo2ego ask clip.mp4 "What am I doing?" --model runs/demo/models/ours',
+        example='exo2ego ask clip.mp4 "What am I doing?" --model runs/demo/models/ours --start-s 3 --end-s 5',
     )
     parser.add_argument("video", type=Path, help="a video file")
     parser.add_argument("question", help="the question, in quotes")
     parser.add_argument(
-        "--model", default=SHIPPED, help="exported model folder; default: the weights shipped with the package"
+        "--model",
+        default=SHIPPED,
+        help="exported model folder; default: the third-person start shipped with the package, which has seen no "
+        f"first-person video ('exo2ego demo' trains one that has: {DEMO_MODEL})",
     )
     parser.add_argument("--start-s", type=seconds, help="look only from this second of the video on")
     parser.add_argument("--end-s", type=seconds, help="look only up to this second of the video")
     parser.add_argument("--max-new-tokens", type=at_least(1), default=32, help="longest answer (default 32)")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="default auto")
+    parser.add_argument("--json", action="store_true", help="print answer, model, stretch and frame times as JSON")
     return AskArgs(**vars(parser.parse_args(argv)))
+
+
+def stretch(args: AskArgs) -> VideoSpan:
+    """The stretch of video that the question is about, in full; VideoError where the file is no video.
+
+    Looked at before the model is loaded: a mistake shows at once.
+    """
+    from exo2ego.data.video import probe
+
+    end_s = probe(args.video).duration_s if args.end_s is None else args.end_s
+    start_s = args.start_s or 0.0
+    if start_s >= end_s:
+        raise InputError(f"--start-s {start_s:g}: {args.video} is only {end_s:g} s long")
+    return VideoSpan(path=str(args.video), start_s=start_s, end_s=end_s)
 
 
 def model_dir(model: str) -> Path:
@@ -72,24 +95,52 @@ def model_dir(model: str) -> Path:
     return folder
 
 
-def pick_device(device: str) -> str:
-    """`auto` becomes cuda where there is one; EnvironmentUnfitError where cuda is asked for and there is none."""
-    import torch
+def check_length(engine: "Engine", args: AskArgs) -> None:
+    """Raises InputError for a question that does not fit into what the language model reads at once."""
+    processor = engine.processor
+    asked = processor(text=args.question)["input_ids"].shape[1]
+    room = engine.model.config.text_config.max_position_embeddings - processor.video_tokens - args.max_new_tokens
+    if asked > room:
+        raise InputError(f"question: {asked} tokens, and the model has room for {room}; ask something shorter")
 
-    has_cuda = torch.cuda.is_available()
-    if device == "cuda" and not has_cuda:
-        raise EnvironmentUnfitError("--device cuda: torch finds no GPU here; 'exo2ego doctor' says more")
-    return "cuda" if has_cuda and device != "cpu" else "cpu"
+
+def notes(args: AskArgs, folder: Path, frame_times_s: Sequence[float], answer: str) -> list[str]:
+    """What a person should know about the answer."""
+    out = []
+    if args.model == SHIPPED:
+        found = f"; try --model {DEMO_MODEL}" if (DEMO_MODEL / "config.json").is_file() else ""
+        out.append(f"answered by the shipped third-person start, which has seen no first-person video{found}")
+    apart = frame_times_s[1] - frame_times_s[0] if len(frame_times_s) > 1 else 0.0
+    if apart > SPARSE_S:
+        out.append(
+            f"the model looked at {len(frame_times_s)} frames, one every {apart:.0f} s; "
+            "name a shorter stretch with --start-s and --end-s"
+        )
+    if not answer:
+        out.append(f"the model in {folder} said nothing")
+    return out
 
 
 def main(argv: Sequence[str]) -> int:
-    """Parses, loads the model, answers."""
+    """Parses, looks at the video, loads the model, answers."""
     args = parse(argv)
     folder = model_dir(args.model)
+    span = stretch(args)
+    from exo2ego.data.video import sample_times
     from exo2ego.inference.engine import Engine
 
     quiet_libraries()
-
     engine = Engine.load(folder, pick_device(args.device))
-    print(engine.generate(args.span(), args.question, max_new_tokens=args.max_new_tokens))
+    check_length(engine, args)
+    answer = engine.generate(span, args.question, max_new_tokens=args.max_new_tokens)
+    times_s = sample_times(span.start_s or 0.0, span.end_s or 0.0, engine.processor.num_frames).tolist()
+    said = notes(args, folder, times_s, answer)
+    if args.json:
+        stretched = {"start_s": span.start_s, "end_s": span.end_s, "frame_times_s": times_s}
+        asked = {"video": str(args.video), "question": args.question, "answer": answer, "model": str(folder)}
+        print(json.dumps(asked | stretched | {"notes": said}, ensure_ascii=False))
+        return 0
+    print(answer)
+    for line in said:
+        print(f"exo2ego: {line}", file=sys.stderr)
     return 0

@@ -9,6 +9,7 @@ from exo2ego.cli.bench_prompts import Prompts
 from exo2ego.cli.bench_report import Report
 from exo2ego.cli.bench_run import Run
 from exo2ego.cli.bench_score import Score
+from exo2ego.cli.common import typed_arguments
 
 Command = (
     Annotated[Run, tyro.conf.subcommand("run")]
@@ -21,5 +22,5 @@ Command = (
 
 def main(argv: list[str]) -> int:
     """Run one command; errors for the user pass through to `cli/__main__.py`. Returns the exit code."""
-    command: Run | Score | Report | Check | Prompts = tyro.cli(Command, prog="exo2ego bench", args=argv)
+    command: Run | Score | Report | Check | Prompts = typed_arguments(Command, argv, prog="exo2ego bench")
     return command()

@@ -1,11 +1,14 @@
 """What the verbs share: a parser that fails in one line, checks of values, the console."""
 
 import argparse
-from collections.abc import Callable
+import contextlib
+import io
+import itertools
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from exo2ego.errors import InputError, MissingFileError
+from exo2ego.errors import EnvironmentUnfitError, InputError, MissingFileError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,6 +33,37 @@ class VerbParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raises InputError instead of printing usage and leaving."""
         raise InputError(f"{message} (see: {self.prog} --help)")
+
+
+def typed_arguments(form: Any, argv: Sequence[str], *, prog: str, description: str | None = None) -> Any:
+    """The command line as an instance of `form` (a dataclass, or a union of subcommands), parsed by tyro.
+
+    Raises InputError, one line, where tyro would draw a box: all verbs complain alike.
+    """
+    import tyro
+
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            return tyro.cli(form, args=list(argv), prog=prog, description=description)
+    except SystemExit as leaving:
+        if not leaving.code:
+            raise  # --help
+        raise InputError(f"{unboxed(complaint.getvalue())} (see: {prog} --help)") from None
+
+
+def unboxed(text: str) -> str:
+    """What a box of line-drawing characters says, as one line.
+
+    Left out are its title, the help texts (indented by eight), and its advice below the rule.
+
+    >>> unboxed("╭─ Oh ──╮\\n│ No x.  │\\n│ ────── │\\n│ Help!  │\\n╰────────╯")
+    'No x.'
+    """
+    lines = [line.strip("│").rstrip() for line in text.splitlines() if not line.startswith(("╭", "╰"))]
+    said = itertools.takewhile(lambda line: set(line.strip()) != {"─"}, lines)
+    words = " ".join(line for line in said if not line.startswith(" " * 8))
+    return " ".join(words.partition("Got errors:")[0].split())
 
 
 def at_least(minimum: int) -> Callable[[str], int]:
@@ -96,6 +130,16 @@ def progress(terminal: "Console") -> "Progress":
         console=terminal,
         transient=False,
     )
+
+
+def pick_device(device: str) -> str:
+    """`auto` becomes cuda where there is one; EnvironmentUnfitError where cuda is asked for and there is none."""
+    import torch
+
+    has_cuda = torch.cuda.is_available()
+    if device == "cuda" and not has_cuda:
+        raise EnvironmentUnfitError("--device cuda: torch finds no GPU here; 'exo2ego doctor' says more")
+    return "cuda" if has_cuda and device != "cpu" else "cpu"
 
 
 def quiet_libraries() -> None:

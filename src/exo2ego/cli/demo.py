@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exo2ego.cli.common import VerbParser, at_least, console, quiet_libraries
+from exo2ego.cli.common import VerbParser, at_least, console, pick_device, quiet_libraries
 from exo2ego.cli.demo_bench import CONTENDERS, compare, measure, score_rows
 from exo2ego.cli.demo_steps import (
     ARMS,
@@ -190,7 +190,6 @@ def main(argv: Sequence[str]) -> int:
 
     demo = parse(argv)
     from exo2ego.bench.report_table import tables
-    from exo2ego.cli.ask import pick_device
     from exo2ego.models.weights import ASSETS, check_assets
 
     quiet_libraries()

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
+
+from exo2ego.cli.common import pick_device, typed_arguments
 
 EXAMPLE = (
     "example: exo2ego train --recipe tiny --stage guidance --init-from runs/teacher/final "
@@ -35,16 +37,16 @@ class TrainCommand:
     """Other batch size than the recipe's."""
     lr: float | None = None
     """Other learning rate than the recipe's."""
-    device: str = "cpu"
-    """Torch device, e.g. `cuda`."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where to compute; under `torchrun`, `cuda` is each process's own GPU."""
     print_recipe: bool = False
     """Print the complete recipe as JSON and stop."""
 
 
 def main(argv: list[str]) -> int:
     """Run the verb."""
-    command = tyro.cli(
-        TrainCommand, args=argv, prog="exo2ego train", description=f"{TrainCommand.__doc__}\n\n{EXAMPLE}"
+    command: TrainCommand = typed_arguments(
+        TrainCommand, argv, prog="exo2ego train", description=f"{TrainCommand.__doc__}\n\n{EXAMPLE}"
     )
     import json
 
@@ -66,7 +68,7 @@ def main(argv: list[str]) -> int:
             out=command.out,
             seed=command.seed,
             report=report,
-            device=command.device,
+            device=pick_device(command.device),
         )
     print(f"model: {run.model}\nstart of the next stage: {run.final}\nlog: {run.log}")
     return 0

@@ -21,7 +21,7 @@ class TextTokenizer(Protocol):
     eos_token_id: int
     bos_token_id: int
 
-    def encode(self, text: str, add_special_tokens: bool = False) -> list[int]: ...
+    def encode(self, text: str, add_special_tokens: bool = False, split_special_tokens: bool = False) -> list[int]: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,21 +44,26 @@ class Segment:
     labels: tuple[int, ...]
 
 
+def plain_ids(tokenizer: TextTokenizer, text: str) -> list[int]:
+    """Token ids of a text as plain words: "<video>" or "</s>" in a question or an answer is no marker."""
+    return tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
+
+
 def prefix_ids(tokenizer: TextTokenizer, chat: ChatFormat) -> tuple[int, ...]:
     """Token ids before the video, beginning-of-sequence first."""
-    return (tokenizer.bos_token_id, *tokenizer.encode(chat.before_video, add_special_tokens=False))
+    return (tokenizer.bos_token_id, *plain_ids(tokenizer, chat.before_video))
 
 
 def question_ids(tokenizer: TextTokenizer, chat: ChatFormat, question: str) -> list[int]:
     """Token ids from the end of the video to the place where the answer starts."""
     if not question.strip():
         raise FormatError("the question is empty; ask something")
-    return tokenizer.encode(chat.before_question + question.strip() + chat.after_question, add_special_tokens=False)
+    return plain_ids(tokenizer, chat.before_question + question.strip() + chat.after_question)
 
 
 def answer_ids(tokenizer: TextTokenizer, chat: ChatFormat, answer: str) -> list[int]:
     """Token ids of an answer, end-of-sequence last."""
-    return [*tokenizer.encode(chat.before_answer + answer.strip(), add_special_tokens=False), tokenizer.eos_token_id]
+    return [*plain_ids(tokenizer, chat.before_answer + answer.strip()), tokenizer.eos_token_id]
 
 
 def encode_segment(tokenizer: TextTokenizer, chat: ChatFormat, turns: Sequence[Turn]) -> Segment:
