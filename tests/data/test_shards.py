@@ -30,6 +30,8 @@ from exo2ego.data.shards import ShardSample, ShardSet, open_shards, verify_shard
 from exo2ego.data.video import read_clip
 from exo2ego.errors import ChecksumError, FormatError, MissingFileError, OutputError
 
+PATHS = [str(Path(__file__).parent), str(Path(__file__).parents[1]), str(Path(shard_group.__file__).parents[2])]
+"""Where a script of a test finds this file, the test videos and the package."""
 FORMAT = ClipFormat(num_frames=4, size_px=48)
 
 
@@ -200,7 +202,7 @@ def test_opening_again_builds_nothing_and_other_settings_are_refused(tree: Tree,
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-sys.path[:0] = [{tests!r}, {src!r}]
+sys.path[:0] = {paths!r}
 from exo2ego.data import shard_group
 from exo2ego.data.atomic import held
 from test_shards import build
@@ -224,8 +226,7 @@ build(Path({root!r}), Path({out!r}))
 def test_kill_9_and_resume(tree: Tree, shards: ShardSet, tmp_path: Path, after: int) -> None:
     """Killed within the first or the second shard: no partial file has a final name, and the outcome is the same."""
     out = tmp_path / "killed"
-    names = {"tests": str(Path(__file__).parent), "src": str(Path(shard_group.__file__).parents[2])}
-    script = KILLED.format(root=str(tree.root), out=str(out), after=after, **names)
+    script = KILLED.format(root=str(tree.root), out=str(out), after=after, paths=PATHS)
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == -signal.SIGKILL
     left = contents(out)
     finished = contents(shards.folder)
@@ -241,7 +242,7 @@ def test_kill_9_and_resume(tree: Tree, shards: ShardSet, tmp_path: Path, after: 
 ORPHANED = """
 import signal, sys, time
 from pathlib import Path
-sys.path[:0] = [{tests!r}, {src!r}]
+sys.path[:0] = {paths!r}
 from test_shards import build
 
 def linger(done, total):
@@ -259,9 +260,8 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_workers_go_with_a_stopped_parent(tree: Tree, tmp_path: Path, number: signal.Signals) -> None:
     """Workers left behind would write beside the next build's."""
-    names = {"tests": str(Path(__file__).parent), "src": str(Path(shard_group.__file__).parents[2])}
     script = tmp_path / "script.py"
-    script.write_text(ORPHANED.format(root=str(tree.root), out=str(tmp_path / "out"), **names))
+    script.write_text(ORPHANED.format(root=str(tree.root), out=str(tmp_path / "out"), paths=PATHS))
     process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout is not None
     process.stdout.readline()
@@ -311,8 +311,7 @@ def test_full_disk_leaves_no_partial_file_and_can_be_resumed(tree: Tree, shards:
     """A limit on file size stands for the full disk: the kernel refuses the write in the middle of a shard."""
     out = tmp_path / "full"
     script = (
-        f"import resource, sys; sys.path[:0] = [{str(Path(__file__).parent)!r}, "
-        f"{str(Path(shard_group.__file__).parents[2])!r}]\n"
+        f"import resource, sys; sys.path[:0] = {PATHS!r}\n"
         "from pathlib import Path\nfrom test_shards import build\nfrom exo2ego.errors import OutputError\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))\n"
         f"try:\n    build(Path({str(tree.root)!r}), Path({str(out)!r}))\n"
