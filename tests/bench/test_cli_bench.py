@@ -107,3 +107,30 @@ def test_all_runs_what_is_there_and_names_what_is_not(
     assert not (tmp_path / "a/vln_qa").exists()
     with pytest.raises(MissingFileError, match="holds no folder of a task"):
         run_random(tmp_path / "moved", tmp_path / "b")
+
+
+def test_options_are_shuffled_where_they_are_listed_and_reasons_are_shown(
+    bench_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (bench_root / "egoschema/videos/q2.mp4").unlink()
+    arguments = ["--protocol", "letter", "--shuffle-options", "3", "--allow-missing"]
+    root = str(bench_root / "egoschema")
+    out = str(tmp_path / "a")
+    assert main(["run", "--model", "random", "--tasks", "egoschema", "--root", root, "--out", out, *arguments]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "egoschema accuracy (letter, vote of 3 orders)" in shown
+    assert "position bias over 3 orders: shares in percent A " in shown
+    assert "unscored, 1 item(s) (q2): MissingFileError: q2.mp4 is not there" in shown
+    assert main(["run", "--model", "random", "--tasks", "egoschema,egomcq", "--root", str(bench_root),
+                 "--out", str(tmp_path / "b"), "--shuffle-options", "3", "--allow-missing"]) == 0  # fmt: skip
+    assert "egomcq: shows no list of options, so it is asked in one order" in capsys.readouterr().out
+
+
+def test_tasks_are_named_once_and_known(bench_root: Path, tmp_path: Path) -> None:
+    rest = ["--root", str(bench_root), "--out", str(tmp_path / "a")]
+    assert main(["run", "--model", "random", "--tasks", "egoschema, egomcq", *rest]) == 0
+    assert {path.name for path in (tmp_path / "a").iterdir()} == {"egoschema", "egomcq"}
+    with pytest.raises(InputError, match="'egomcq' stands twice"):
+        main(["run", "--model", "random", "--tasks", "egomcq,egomcq", *rest])
+    with pytest.raises(InputError, match="'' is unknown"):
+        main(["run", "--model", "random", "--tasks", "egomcq,", *rest])

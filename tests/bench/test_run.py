@@ -53,10 +53,10 @@ class Stopping(FakeModel):
 def test_a_stopped_run_goes_on_where_it_was(root: Path, items: list[Item], tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         run(Stopping(BATCH + 2), TASK, items, root, tmp_path / "a", settings())
-    assert len(read_predictions(tmp_path / "a/predictions.jsonl")) == BATCH
+    assert len(read_predictions(tmp_path / "a/predictions.jsonl")) == BATCH + 2
     model = FakeModel(sees_the_kind)
     resumed = run(model, TASK, items, root, tmp_path / "a", settings())
-    assert len(model.asked) == len(items) - BATCH
+    assert len(model.asked) == len(items) - BATCH - 2
     assert resumed == run(FakeModel(sees_the_kind), TASK, items, root, tmp_path / "b", settings())
     assert (tmp_path / "a/predictions.jsonl").read_bytes() == (tmp_path / "b/predictions.jsonl").read_bytes()
     again = FakeModel(sees_the_kind)
@@ -126,6 +126,7 @@ def test_a_bad_video_is_unscored_with_its_reason_and_the_run_goes_on(
     assert len(predictions) == len(items)
     assert [p.item_id for p in predictions.values() if p.error] == ["q3"]
     assert "no frames" in (predictions["q3"].error or "")
+    assert str(root) not in (predictions["q3"].error or "")
     healed = FakeModel(sees_the_kind)
     predictions = run(healed, TASK, items, root, tmp_path / "a", settings(), retry_errors=True)
     assert len(healed.asked) == 1
@@ -244,3 +245,39 @@ def test_a_protocol_beyond_the_model_is_refused_before_the_first_question(
     assert len(model.asked) == len(items)
     with pytest.raises(InputError, match="no protocol of epic_mir can do without"):
         run(model, TASKS["epic_mir"], items, root, tmp_path / "mir", settings(protocol="matrix"))
+
+
+class Reading(FakeModel):
+    """A model that says which frames it reads."""
+
+    def frame_times(self, video: VideoSpan) -> list[float]:
+        return [0.123456, 0.5] if video.start_s is None else [video.start_s]
+
+
+def test_the_frames_read_are_recorded_for_every_video_and_survive_a_retry(bench_root: Path, tmp_path: Path) -> None:
+    root, out = bench_root / "egoschema", tmp_path / "a"
+    items = TASK.load(root)
+    run(Reading(sees_the_kind, bad="q3.mp4"), TASK, items, root, out, settings())
+    run(Reading(sees_the_kind), TASK, items, root, out, settings(), retry_errors=True)
+    kept = read_predictions(out / "predictions.jsonl", frames=True)
+    assert {prediction.frames_s for prediction in kept.values()} == {((0.123, 0.5),)}
+    assert all(prediction.frames_s == () for prediction in read_predictions(out / "predictions.jsonl").values())
+    task = TASKS["egomcq"]
+    root, out = bench_root / "egomcq", tmp_path / "b"
+    run(Reading(sees_the_kind), task, task.load(root), root, out, settings(task="egomcq"))
+    first = read_predictions(out / "predictions.jsonl", frames=True)["0"]
+    assert first.frames_s == ((0.0,), (2.0,), (4.0,), (6.0,), (8.0,))
+
+
+@pytest.mark.parametrize("place", ["file/run", "locked/run", "/proc/exo2ego/run"])
+def test_a_place_that_cannot_be_written_is_one_line(root: Path, items: list[Item], tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    (tmp_path / "locked").mkdir(mode=0o500)
+    if place.startswith("locked") and os.geteuid() == 0:
+        pytest.skip("root may write there")
+    if place.startswith("/proc") and not Path("/proc").is_dir():
+        pytest.skip("this system has no /proc")
+    model = FakeModel(sees_the_kind)
+    with pytest.raises(OutputError, match=r"cannot be written .*choose another --out"):
+        run(model, TASK, items, root, tmp_path / place, settings())
+    assert not model.asked

@@ -1,9 +1,11 @@
 """The engine: shared-prefix scores equal a plain forward, greedy answers are the scores' argmax, errors are clear."""
 
+import numpy as np
 import pytest
 import torch
 
 from exo2ego.data.chat import answer_ids, prefix_ids
+from exo2ego.data.video import decode_at, squarer
 from exo2ego.errors import FormatError, InputError, VideoError
 from exo2ego.inference.engine import EMBED_QUESTION, Engine
 from exo2ego.records import VideoSpan
@@ -39,6 +41,18 @@ def test_scores_equal_one_plain_forward_per_option(engine, clips):
         wanted, tokens = literal_logprob(engine, video, option)
         assert score.logprob == pytest.approx(wanted, abs=1e-3)
         assert score.tokens == tokens
+
+
+def test_the_frames_that_are_read_are_those_that_are_told(engine, clips):
+    p = engine.processor
+    for video in (VideoSpan(path=clips[0]), VideoSpan(path=clips[0], start_s=0.4, end_s=1.1)):
+        times = engine.frame_times(video)
+        assert len(times) == p.num_frames
+        decoded = dict(decode_at(video.path, times, convert=squarer(p.image_size)))
+        told = p.pixels(np.stack([decoded[place] for place in range(len(times))])[None])
+        assert torch.equal(told, engine.frames(video))
+    with pytest.raises(VideoError, match="empty or reversed"):
+        engine.frame_times(VideoSpan(path=clips[0], start_s=2.0, end_s=1.0))
 
 
 def test_a_video_is_embedded_as_the_state_that_would_say_the_word(engine, clips):

@@ -1,5 +1,6 @@
 """Readers of benchmark files that say exactly what is wrong, and the writer that never leaves half a file."""
 
+import contextlib
 import csv
 import json
 import os
@@ -138,5 +139,6 @@ def write_text(path: Path, text: str) -> None:
             os.fsync(file.fileno())
         os.replace(aside, path)
     except OSError as error:
-        aside.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # it may not be there, nor its folder
+            aside.unlink()
         raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error

@@ -24,8 +24,8 @@ FINGERPRINT_BYTES = 1 << 20
 """Bytes read from each end of a weight file: tells checkpoints apart without reading 14 GB."""
 
 
-class AnswerModel(Protocol):
-    """Anything that answers questions about a video; the only door between a benchmark and a model."""
+class Capable(Protocol):
+    """What is known of a model before it is asked."""
 
     @property
     def name(self) -> str:
@@ -36,6 +36,10 @@ class AnswerModel(Protocol):
     def capabilities(self) -> frozenset[str]:
         """Which of `CAPABILITIES` it has; a protocol that needs another one is refused before the first question."""
         ...
+
+
+class AnswerModel(Capable, Protocol):
+    """Anything that answers questions about a video; the only door between a benchmark and a model."""
 
     @property
     def concurrency(self) -> int:
@@ -90,6 +94,19 @@ def usage_of(model: AnswerModel) -> Usage | None:
     return model.take_usage() if isinstance(model, CountsUsage) else None
 
 
+@runtime_checkable
+class ReadsFrames(Protocol):
+    """A model that can say which frames it reads; runs then record them with every answer."""
+
+    def frame_times(self, video: VideoSpan) -> Sequence[float]:
+        """Seconds within the file of the frames that `generate` and `option_logprobs` read of a video.
+
+        Raises:
+            VideoError: the video cannot be opened.
+        """
+        ...
+
+
 class EngineModel:
     """Our own model: the inference engine, under the name of its folder."""
 
@@ -131,6 +148,10 @@ class EngineModel:
     def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """See `EmbeddingModel.embed_text`."""
         return self._engine.embed_text(texts)
+
+    def frame_times(self, video: VideoSpan) -> Sequence[float]:
+        """See `ReadsFrames.frame_times`."""
+        return self._engine.frame_times(video)
 
 
 def _our_model(argument: str, seed: int) -> AnswerModel:

@@ -1,50 +1,102 @@
 """predictions.jsonl: one answer a line, appended so that a kill at any moment loses at most the batch in hand."""
 
-import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from pathlib import Path
+from typing import Any
 
 from exo2ego.bench.files import fail, read_json_lines, write_text
 from exo2ego.bench.lines import LineLog
-from exo2ego.records import Prediction, Usage
+from exo2ego.records import Prediction, Usage, Vote
 
 PREDICTIONS_FILE = "predictions.jsonl"
 
 
-def read_predictions(path: Path) -> dict[str, Prediction]:
-    """Item id -> prediction, in file order.
+def read_predictions(path: Path, *, frames: bool = False) -> dict[str, Prediction]:
+    """Item id -> prediction, in file order. The times of the frames read are left out unless `frames` is set: no score
+    needs them, and five clips of 16 frames for each of 39,000 questions are three million numbers.
 
     Raises:
         MissingFileError, FormatError: the file is absent, a line is damaged, an item is answered twice.
     """
     predictions: dict[str, Prediction] = {}
     for row, record in read_json_lines(path):
-        item_id, scores = record.get("item_id"), record.get("scores", [])
-        text, error = record.get("text"), record.get("error")
-        if not isinstance(item_id, str):
-            raise fail(path, f"row {row}", "item_id", item_id, "must be a text")
-        if not isinstance(scores, list) or not all(_finite(score) for score in scores):
-            raise fail(path, f"row {row}", "scores", scores, "must be a list of finite numbers")
-        if not isinstance(text, str | None) or not isinstance(error, str | None):
-            raise fail(path, f"row {row}", "text, error", (text, error), "must be texts or null")
-        usage = _usage(path, row, record.get("usage"))
-        if item_id in predictions:
-            raise fail(path, f"row {row}", "item_id", item_id, "is answered twice; keep one of the lines")
-        predictions[item_id] = Prediction(
-            item_id=item_id, scores=tuple(map(float, scores)), text=text, error=error, usage=usage
-        )
+        prediction = _prediction(path, f"row {row}", record, frames)
+        if prediction.item_id in predictions:
+            raise fail(path, f"row {row}", "item_id", prediction.item_id, "is answered twice; keep one of the lines")
+        predictions[prediction.item_id] = prediction
     return predictions
 
 
-def _usage(path: Path, row: int, record: object) -> Usage | None:
+def _prediction(path: Path, row: str, record: dict[str, Any], frames: bool) -> Prediction:
+    item_id, error = record.get("item_id"), record.get("error")
+    if not isinstance(item_id, str):
+        raise fail(path, row, "item_id", item_id, "must be a text")
+    if not isinstance(error, str | None):
+        raise fail(path, row, "error", error, "must be a text or null")
+    votes, frames_s = record.get("votes", []), record.get("frames_s", []) if frames else []
+    if not isinstance(votes, list) or not all(isinstance(vote, dict) for vote in votes):
+        raise fail(path, row, "votes", votes, "must be a list of objects")
+    if not isinstance(frames_s, list) or not all(isinstance(times, list) for times in frames_s):
+        raise fail(path, row, "frames_s", frames_s, "must be a list of lists of seconds")
+    scores, text = _answer(path, row, record)
+    return Prediction(
+        item_id=item_id,
+        scores=scores,
+        text=text,
+        error=error,
+        votes=tuple(_vote(path, f"{row}, vote {number}", vote) for number, vote in enumerate(votes, start=1)),
+        usage=_usage(path, row, record.get("usage")),
+        frames_s=tuple(_numbers(path, row, "frames_s", times) for times in frames_s),
+    )
+
+
+def _vote(path: Path, row: str, record: dict[str, Any]) -> Vote:
+    order = record.get("order")
+    if not isinstance(order, list) or sorted(map(str, order)) != sorted(map(str, range(len(order)))):
+        raise fail(path, row, "order", order, "must hold every position once")
+    scores, text = _answer(path, row, record)
+    return Vote(order=tuple(order), scores=scores, text=text)
+
+
+def _answer(path: Path, row: str, record: dict[str, Any]) -> tuple[tuple[float, ...], str | None]:
+    text = record.get("text")
+    if not isinstance(text, str | None):
+        raise fail(path, row, "text", text, "must be a text or null")
+    return _numbers(path, row, "scores", record.get("scores", [])), text
+
+
+def _numbers(path: Path, row: str, field: str, values: object) -> tuple[float, ...]:
+    if not isinstance(values, list) or not all(_finite(value) for value in values):
+        raise fail(path, row, field, values, "must be a list of finite numbers")
+    return tuple(map(float, values))
+
+
+def _record(prediction: Prediction) -> dict[str, Any]:
+    """One line of the file; votes, usage and frames are left out where there are none."""
+    record: dict[str, Any] = {
+        "item_id": prediction.item_id,
+        "scores": prediction.scores,
+        "text": prediction.text,
+        "error": prediction.error,
+    }
+    if prediction.votes:
+        record["votes"] = [{"order": vote.order, "scores": vote.scores, "text": vote.text} for vote in prediction.votes]
+    if prediction.usage is not None:
+        record["usage"] = asdict(prediction.usage)
+    if prediction.frames_s:
+        record["frames_s"] = prediction.frames_s
+    return record
+
+
+def _usage(path: Path, row: str, record: object) -> Usage | None:
     """What an answer has cost, as `asdict` wrote it."""
     if record is None:
         return None
     names = tuple(field.name for field in fields(Usage))
     if not isinstance(record, dict) or set(record) != set(names) or not all(map(_finite, record.values())):
-        raise fail(path, f"row {row}", "usage", record, f"must be an object of numbers: {', '.join(names)}")
+        raise fail(path, row, "usage", record, f"must be an object of numbers: {', '.join(names)}")
     return Usage(**record)
 
 
@@ -65,8 +117,8 @@ class PredictionLog(LineLog):
         Raises:
             OutputError: the disk is full or has become read-only; nothing of earlier batches is lost.
         """
-        self.append_records([asdict(prediction) for prediction in batch])
-        self.done.update((prediction.item_id, prediction) for prediction in batch)
+        self.append_records([_record(prediction) for prediction in batch])
+        self.done.update((prediction.item_id, replace(prediction, frames_s=())) for prediction in batch)
 
 
 def forget_errors(path: Path) -> int:
@@ -74,11 +126,12 @@ def forget_errors(path: Path) -> int:
     if not path.exists():
         return 0
     with PredictionLog(path) as log:
-        kept = [prediction for prediction in log.done.values() if prediction.error is None]
-        dropped = len(log.done) - len(kept)
-        if dropped:
-            write_text(path, "".join(json.dumps(asdict(prediction), ensure_ascii=False) + "\n" for prediction in kept))
-    return dropped
+        lines = [f"{line}\n" for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+        # Lines are kept as they are: the log does not hold all that they say.
+        kept = [line for line, answer in zip(lines, log.done.values(), strict=True) if answer.error is None]
+        if len(kept) < len(lines):
+            write_text(path, "".join(kept))
+    return len(lines) - len(kept)
 
 
 def _finite(value: object) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 from exo2ego.bench.files import write_text
 from exo2ego.bench.report_html import page
 from exo2ego.bench.score import TaskScores, read_scores, run_folders
+from exo2ego.bench.shuffle import PositionBias
 from exo2ego.bench.stats import Interval, Stratum, bootstrap, paired_difference
 from exo2ego.bench.tasks import TASKS
 from exo2ego.bench.tasks.base import Measure, Published
@@ -190,6 +191,20 @@ def _balanced(measures: Sequence[Measure]) -> tuple[Stratum, ...]:
     """All parts, repeated so that a figure of one part weighs as much as one of two."""
     most = max(len(measure.strata) for measure in measures)
     return tuple(stratum for measure in measures for stratum in measure.strata * (most // len(measure.strata)))
+
+
+def bias_line(bias: PositionBias) -> str:
+    """What asking in several orders showed, in one line."""
+    shares = ", ".join(
+        f"{chr(ord('A') + place)} {100 * share.value:.1f} [{100 * share.low:.1f}, {100 * share.high:.1f}]"
+        for place, share in enumerate(bias.shares)
+    )
+    same = bias.consistency
+    return (
+        f"position bias over {bias.orders} orders: shares in percent {shares}; "
+        f"chi-square {bias.chi_square:.1f}, {bias.degrees} degrees of freedom, p {bias.p_value:.2g}; "
+        f"same option in every order {100 * same.value:.1f} [{100 * same.low:.1f}, {100 * same.high:.1f}]"
+    )
 
 
 def shown(score: Score | None) -> str:

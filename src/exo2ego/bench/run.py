@@ -2,29 +2,29 @@
 
 import json
 import math
-import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from exo2ego.bench.asking import Asking
 from exo2ego.bench.files import fail, read_json, write_text
 from exo2ego.bench.items import GROUPS_FILE, Item, dump_items, items_hash, require_videos
-from exo2ego.bench.model import AnswerModel, usage_of
+from exo2ego.bench.local_engine import Engine, LocalEngine
+from exo2ego.bench.model import AnswerModel
 from exo2ego.bench.predictions import PREDICTIONS_FILE, PredictionLog, forget_errors
 from exo2ego.bench.prompts import STYLES
 from exo2ego.bench.tasks.base import Task, require_protocol
-from exo2ego.errors import InputError, MissingFileError, OutageError, OutputError, VideoError
+from exo2ego.errors import InputError, OutputError
 from exo2ego.records import Prediction
 
 RUN_FILE = "run.json"
 ITEMS_FILE = "items.jsonl"
 BATCH = 8
-"""Answers between two fsyncs."""
-
-QUARANTINED = (VideoError, MissingFileError, OutageError, ConnectionError, TimeoutError)
-"""What makes one item unscored instead of ending the run: its video is bad, or the model cannot be reached."""
+"""Most answers between two fsyncs."""
+FLUSH_S = 1.0
+"""Longest time between two fsyncs while answers come: a slow model's answers are kept one by one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,8 @@ class RunSettings:
     limit: int | None = None
     full: bool = False
     alpha: float = 1.0
+    shuffle_options: int = 1
+    """In how many orders of its options each item is asked; 1: once, in the order of the files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,16 +77,44 @@ def run(
         MissingFileError: videos are absent (unless `allow_missing`: their items become unscored).
         InputError: no items, an unknown protocol or style, or a protocol that the model cannot do.
     """
-    require_protocol(model, task, settings.protocol)
+    return run_on(
+        LocalEngine(model), task, items, root, out, settings,
+        allow_missing=allow_missing, retry_errors=retry_errors, on_progress=on_progress,
+    )  # fmt: skip
+
+
+def run_on(
+    engine: Engine,
+    task: Task,
+    items: Sequence[Item],
+    root: Path,
+    out: Path,
+    settings: RunSettings,
+    *,
+    allow_missing: bool = False,
+    retry_errors: bool = False,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> dict[str, Prediction]:
+    """As `run`, with the answers of any engine."""
+    require_protocol(engine, task, settings.protocol)
     _check(task, items, settings)
     if not allow_missing:
         require_videos(items, root)
-    _open(out, task, items, root, model.name, settings)
+    _open(out, task, items, root, engine.name, settings)
     path = out / PREDICTIONS_FILE
     if retry_errors:
         forget_errors(path)
+    asking = Asking(
+        task=task.name,
+        protocol=settings.protocol,
+        style=settings.style,
+        root=root,
+        seed=settings.seed,
+        shuffle_options=settings.shuffle_options,
+    )
     with PredictionLog(path) as log:
-        _ask_all(model, task, items, root, log, settings, on_progress)
+        waiting = [item for item in items if item.item_id not in log.done]
+        _record(log, engine.answers(asking, waiting), len(items), on_progress)
         return log.done
 
 
@@ -93,12 +123,26 @@ def _check(task: Task, items: Sequence[Item], settings: RunSettings) -> None:
         raise InputError(f"--style {settings.style}: no such style; choose from {', '.join(STYLES)}")
     if not math.isfinite(settings.alpha):
         raise InputError(f"--alpha {settings.alpha}: must be a finite number, usually from 0 to 1")
+    if settings.shuffle_options < 1:
+        raise InputError(f"--shuffle-options {settings.shuffle_options}: must be 1 (as in the files) or more")
+    if settings.shuffle_options > 1 and task.protocols[settings.protocol].choose is None:
+        raise InputError(
+            f"--shuffle-options: {task.name}'s protocol {settings.protocol} shows no list of options, "
+            f"so their order changes nothing; {_ordered(task)}"
+        )
     if not items:
         raise InputError(f"{task.name}: no items to ask; check --root and --limit")
-    ids = [item.item_id for item in items]
-    if len(set(ids)) < len(ids):
-        twice = next(name for name in ids if ids.count(name) > 1)
-        raise InputError(f"{task.name}: item id {twice!r} occurs twice; ids must be unique")
+    seen: set[str] = set()
+    for item in items:
+        if item.item_id in seen:
+            raise InputError(f"{task.name}: item id {item.item_id!r} occurs twice; ids must be unique")
+        seen.add(item.item_id)
+
+
+def _ordered(task: Task) -> str:
+    """Which protocols of a task could be shuffled, as advice."""
+    names = [name for name, ask in task.protocols.items() if ask.choose is not None]
+    return f"choose --protocol {' or '.join(names)}" if names else f"run {task.name} without it"
 
 
 def _open(out: Path, task: Task, items: Sequence[Item], root: Path, model_name: str, settings: RunSettings) -> None:
@@ -108,6 +152,7 @@ def _open(out: Path, task: Task, items: Sequence[Item], root: Path, model_name: 
         "protocol": settings.protocol,
         "style": settings.style,
         "seed": settings.seed,
+        "shuffle_options": settings.shuffle_options,
         "fingerprint": settings.fingerprint,
         "item_hash": items_hash(items),
     }
@@ -145,40 +190,34 @@ def read_run(out: Path) -> dict[str, Any]:
     return dict(record)
 
 
-def _ask_all(
-    model: AnswerModel,
-    task: Task,
-    items: Sequence[Item],
-    root: Path,
+def _record(
     log: PredictionLog,
-    settings: RunSettings,
+    answers: Iterator[Prediction],
+    total: int,
     on_progress: Callable[[Progress], None] | None,
 ) -> None:
-    waiting = [item for item in items if item.item_id not in log.done]
-    started = time.monotonic()
-    for first in range(0, len(waiting), BATCH):
-        batch = waiting[first : first + BATCH]
-        log.append([_ask(model, task, item.rooted(root), settings) for item in batch])
+    """Keep answers as they come; whatever stops the run, those that came are on the disk afterwards."""
+    before = len(log.done)
+    errors = sum(prediction.error is not None for prediction in log.done.values())
+    started = flushed = time.monotonic()
+    batch: list[Prediction] = []
+
+    def flush() -> None:
+        nonlocal batch, flushed, errors
+        full, batch = batch, []
+        log.append(full)
+        flushed = time.monotonic()
+        errors += sum(prediction.error is not None for prediction in full)
         if on_progress is not None:
-            answered = first + len(batch)
-            rate = answered / max(time.monotonic() - started, 1e-9)
-            errors = sum(prediction.error is not None for prediction in log.done.values())
-            eta_s = (len(waiting) - answered) / rate
-            on_progress(Progress(done=len(log.done), total=len(items), errors=errors, items_per_s=rate, eta_s=eta_s))
+            done = len(log.done)
+            rate = (done - before) / max(flushed - started, 1e-9)
+            on_progress(Progress(done=done, total=total, errors=errors, items_per_s=rate, eta_s=(total - done) / rate))
 
-
-def _ask(model: AnswerModel, task: Task, item: Item, settings: RunSettings) -> Prediction:
-    """One answer; a bad video or an outage becomes a prediction with its reason."""
-    for video in item.videos:
-        # Asked here and not of the model, so that a model that never looks (random, blind) skips the same items.
-        if not os.path.isfile(video.path):
-            return Prediction(
-                item_id=item.item_id, error=f"MissingFileError: {os.path.basename(video.path)} is not there"
-            )
     try:
-        prediction = task.protocols[settings.protocol].ask(model, item, settings.style)
-    except QUARANTINED as error:
-        prediction = Prediction(item_id=item.item_id, error=f"{type(error).__name__}: {error}")
-    if not all(math.isfinite(score) for score in prediction.scores):
-        prediction = Prediction(item_id=item.item_id, error="the model gave a score that is not a finite number")
-    return replace(prediction, usage=usage_of(model))
+        for prediction in answers:
+            batch.append(prediction)
+            if len(batch) >= BATCH or time.monotonic() - flushed >= FLUSH_S:
+                flush()
+    finally:
+        if batch:
+            flush()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from exo2ego.bench.tasks.base import Task
 
 ALL = "all"
+SHOWN_REASONS = 5
 
 
 def tasks_named(names: str) -> "list[Task]":
@@ -57,7 +58,7 @@ def tasks_present(root: Path, names: str) -> "tuple[list[Task], list[str]]":
 
 def print_scores(terminal: "Console", scores: "TaskScores", out: Path) -> None:
     """The headline figures of one task, and where the others are."""
-    from exo2ego.bench.report import shown
+    from exo2ego.bench.report import bias_line, shown
     from exo2ego.bench.tasks import TASKS
 
     apart = TASKS[scores.task].apart
@@ -68,6 +69,13 @@ def print_scores(terminal: "Console", scores: "TaskScores", out: Path) -> None:
             part = ", ".join(score.groups.values())
             name = f"{score.name} [{part}]" if part else score.name
             terminal.print(f"{name}: {shown(score)} ({counts})", markup=False)
+    for lost in scores.quarantined[:SHOWN_REASONS]:
+        named = ", ".join(lost.item_ids[:3]) + (", ..." if len(lost.item_ids) > 3 else "")
+        terminal.print(f"unscored, {len(lost.item_ids)} item(s) ({named}): {lost.reason}", markup=False)
+    if len(scores.quarantined) > SHOWN_REASONS:
+        terminal.print(f"{len(scores.quarantined) - SHOWN_REASONS} more reasons are in predictions.jsonl", markup=False)
+    if scores.bias is not None:
+        terminal.print(bias_line(scores.bias), markup=False)
     if not scores.measures:
         terminal.print(f"{scores.task}: no item has a public answer; submission files are in {out}", markup=False)
     terminal.print(f"written: {out / 'scores.json'}", markup=False)

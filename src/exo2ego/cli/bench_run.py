@@ -38,6 +38,8 @@ class Run:
     """For --limit, the random model and the bootstrap."""
     alpha: float = 1.0
     """EPIC MIR, video to text: share of log P(sentence) that is taken off."""
+    shuffle_options: int = 1
+    """Ask each item with listed options in so many seeded orders of them; the answers vote, position bias is told."""
     full: bool = False
     """EgoSchema: ask all 5,031 questions and write a submission, not only the 500 with public answers."""
     allow_missing: bool = False
@@ -61,6 +63,9 @@ class Run:
         for task, _, _ in loaded:
             require_protocol(model, task, self.protocol or task.default_protocol)
         for task, root, items in loaded:
+            listed = task.protocols[self.protocol or task.default_protocol].choose is not None
+            if self.shuffle_options > 1 and not listed and len(loaded) > 1:
+                terminal.print(f"{task.name}: shows no list of options, so it is asked in one order", markup=False)
             settings = RunSettings(
                 task=task.name,
                 protocol=self.protocol or task.default_protocol,
@@ -71,6 +76,7 @@ class Run:
                 limit=self.limit,
                 full=self.full,
                 alpha=self.alpha,
+                shuffle_options=self.shuffle_options if listed or len(loaded) == 1 else 1,
             )
             out = self.out / task.name
             with ProgressBar(terminal, task.title, len(items)) as bar:

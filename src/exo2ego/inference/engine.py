@@ -15,7 +15,7 @@ from torch.nn import functional
 from transformers import DynamicCache
 
 from exo2ego.data.chat import answer_ids, prefix_ids, question_ids
-from exo2ego.data.video import read_clip
+from exo2ego.data.video import probe, read_clip, sample_times
 from exo2ego.errors import InputError
 from exo2ego.inference.shared_prefix import SharedPrefix
 from exo2ego.models.modeling import Exo2EgoForConditionalGeneration
@@ -61,6 +61,12 @@ class Engine:
         p = self.processor
         clip = read_clip(video.path, video.start_s, video.end_s, p.num_frames, p.image_size)
         return p.pixels(clip[None]).to(self.device)
+
+    def frame_times(self, video: VideoSpan) -> list[float]:
+        """Seconds of the frames that `frames` reads (each the nearest there is). Raises VideoError."""
+        start_s = video.start_s or 0.0
+        end_s = probe(video.path).duration_s if video.end_s is None else video.end_s
+        return [float(time) for time in sample_times(start_s, end_s, self.processor.num_frames)]
 
     def visual_tokens(self, video: VideoSpan) -> Tensor:
         """float[1, N, D] that the LLM reads; kept for the most recent videos."""

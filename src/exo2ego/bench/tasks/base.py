@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from exo2ego.bench.items import Item
-from exo2ego.bench.model import CAPABILITIES, AnswerModel
+from exo2ego.bench.model import CAPABILITIES, AnswerModel, Capable
 from exo2ego.bench.stats import Stratum, bootstrap
 from exo2ego.errors import FormatError, InputError
 from exo2ego.records import Prediction, Score
@@ -87,7 +87,7 @@ class Task:
         return self.folder or self.name
 
 
-def require_protocol(model: AnswerModel, task: Task, protocol: str) -> None:
+def require_protocol(model: Capable, task: Task, protocol: str) -> None:
     """Refuse a protocol that is not there or that the model cannot answer, before anything is asked.
 
     Raises:
