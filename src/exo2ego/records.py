@@ -168,5 +168,7 @@ class Score:
     unscored: int
     """Items without an answer (bad video, outage): left out of `value`."""
     chance: float | None = None
+    unjudged: int = 0
+    """Replies of a judge that were not the expected object: never counted as right."""
     groups: Mapping[str, str] = field(default_factory=dict)
     """What subset this is, e.g. {"facet": "colour", "told": "untold"}."""

@@ -15,6 +15,7 @@ from bench_fakes import (
     write_csv,
     write_tiny_mp4,
 )
+from qa_fakes import write_qa
 from small_folders import write_small_folders
 
 
@@ -51,6 +52,7 @@ def bench_root(tmp_path: Path, tiny_mp4: bytes) -> Path:
     ordered = sorted(((name, text) for text, name in sentences.items()), key=lambda pair: int(pair[0].split("_")[-1]))
     write_csv(root / "epic_mir/EPIC_100_retrieval_test_sentence.csv", ["narration_id", "narration"], ordered)
     write_small_folders(root, tiny_mp4)
+    write_qa(root, tiny_mp4)
     return root
 
 

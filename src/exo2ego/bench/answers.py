@@ -1,4 +1,6 @@
-"""The one reader of answers to multiple-choice questions. It returns an index or None; it never guesses.
+"""The one reader of answers: of letters, of yes and no, and the form in which short answers are compared.
+
+A choice is an index or None; nothing is guessed.
 
 Accepted: a lone letter ("B", "b.", "(B)"), a letter with its text ("(B) the cup", "B. the cup"), a letter after a cue
 ("Answer: b", "The answer is (C)", "Option D is correct"), one bracketed letter in a sentence, or the
@@ -7,6 +9,7 @@ Two different letters, a letter beyond the options, or a letter beside the text 
 """
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 _CUE = r"(?:answer|option|choice)\b[\s:*_\"'`]*(?:is|would be|should be)?[\s:*_\"'`]*"
@@ -65,3 +68,45 @@ def _by_text(text: str, options: Sequence[str]) -> int | None:
 
 def _plain(text: str) -> str:
     return " ".join(re.findall(r"\w+", text.casefold()))
+
+
+_ARTICLES = frozenset(["a", "an", "the"])
+_NUMBERS = {
+    "zero": "0",
+    "one": "1",
+    "two": "2",
+    "three": "3",
+    "four": "4",
+    "five": "5",
+    "six": "6",
+    "seven": "7",
+    "eight": "8",
+    "nine": "9",
+    "ten": "10",
+    "eleven": "11",
+    "twelve": "12",
+}
+
+
+def normal_answer(text: str) -> str:
+    """A short answer as it is compared: what does not change the meaning is off.
+
+    Unicode compatibility forms, case, punctuation (each mark separates words), the articles a/an/the, a lead-in such
+    as "The answer is", and white space; number words up to twelve become digits. No stemming, no synonyms.
+
+    >>> normal_answer("The answer is: Seven cups, on the cutting-board.")
+    '7 cups on cutting board'
+    """
+    words = re.findall(r"[^\W_]+", _LEAD_IN.sub("", unicodedata.normalize("NFKC", text).strip()).casefold())
+    return " ".join(_NUMBERS.get(word, word) for word in words if word not in _ARTICLES)
+
+
+def parse_yes_no(text: str) -> str | None:
+    """`yes` or `no` where the text begins with that word and does not hold the other one; else None.
+
+    >>> parse_yes_no("Yes, the cup is on the table."), parse_yes_no("Yes and no"), parse_yes_no("It is.")
+    ('yes', None, None)
+    """
+    words = normal_answer(text).split()
+    said = {"yes", "no"} & set(words)
+    return words[0] if len(said) == 1 and words[0] in said else None

@@ -4,7 +4,7 @@ import contextlib
 import csv
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -30,6 +30,18 @@ def inner_path(name: str) -> bool:
     """
     parts = PurePosixPath(name).parts
     return bool(parts) and not name.startswith(("/", "~")) and "\\" not in name and ".." not in parts
+
+
+def text_field(path: Path, row: str, record: Mapping[str, Any], field: str) -> str:
+    """`record[field]`, as it stands, if it is a text with something in it.
+
+    Raises:
+        FormatError: it is absent, blank or no text.
+    """
+    value = record.get(field)
+    if not isinstance(value, str) or not value.strip():
+        raise fail(path, row, field, value, "must be a text")
+    return value
 
 
 def read_text(path: Path) -> str:

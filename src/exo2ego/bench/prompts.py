@@ -25,9 +25,17 @@ CUES: dict[str, str] = {
 }
 """Where another view is to be named in the place of `CUE`."""
 
+_LONG = "The video is one long recording. What is asked for may have been visible for a moment only."
+_HOUSEHOLD = "The video shows a household task of one or two people. Think of causes, effects and what they intend."
+
 DETAILS: dict[str, str] = {
     "egomcq": "The video is a short clip of one everyday action. Say in one short sentence what happens.",
     "egoschema": "The video shows a long activity. Find the answer that describes the whole video, not one moment.",
+    "qaego4d_closed": _LONG,
+    "qaego4d_open": _LONG,
+    "egotaskqa_direct": _HOUSEHOLD,
+    "egotaskqa_indirect": _HOUSEHOLD,
+    "egotaskqa_mcq": _HOUSEHOLD,
     "epic_mir": "The video is a short clip of one kitchen action. Say in one short sentence which action it is.",
     "egoplan": "The video shows the progress of a task up to now. Find the one action that comes next.",
     "vln_qa": "The video shows a walk that follows the instruction. Find the action that comes next at its end.",
@@ -35,6 +43,9 @@ DETAILS: dict[str, str] = {
 }
 
 LETTER_RULE = "Answer with the option's letter from the given choices directly and only give the best option."
+
+SHORT_RULE = "Answer in one word or a few words, without a sentence around them."
+YES_NO_RULE = "Answer yes or no, or in a few words, without a sentence around them."
 
 _DETERMINERS = frozenset(["the", "a", "an", "his", "her", "their", "its", "some", "another", "both", "all"])
 _PARTICLES = frozenset(
@@ -68,6 +79,11 @@ def with_letters(question: str, options: Sequence[str]) -> str:
     """The question, the options as `(A) text`, one a line, and the request for a letter."""
     listed = [f"({chr(ord('A') + index)}) {option}" for index, option in enumerate(options)]
     return "\n".join([question, *listed, LETTER_RULE])
+
+
+def short_answer(question: str, rule: str = SHORT_RULE) -> str:
+    """The question and, on a line of its own, the request to be brief."""
+    return f"{question}\n{rule}"
 
 
 def normal_narration(text: str) -> str:

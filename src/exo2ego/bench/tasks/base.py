@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from exo2ego.bench.items import Item
+from exo2ego.bench.judge import Verdict
 from exo2ego.bench.model import CAPABILITIES, AnswerModel, Capable
 from exo2ego.bench.stats import Stratum, bootstrap
 from exo2ego.errors import FormatError, InputError
@@ -26,6 +27,8 @@ class Ask:
     choose: Callable[[Item, Prediction], int | None] | None = None
     """Only where the options are shown to the model in an order: the option that an answer names, None for unreadable
     text. `--shuffle-options` asks such an item in several orders and lets the answers vote."""
+    judged: bool = False
+    """Answers are free text that `bench judge` can compare with the right one, `item.options[item.answer]`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,10 @@ class ScoreSettings:
     seed: int = 0
     alpha: float = 1.0
     """EPIC MIR, video to text: how much of log P(sentence) is taken off (0 none, 1 pointwise mutual information)."""
+    verdicts: Mapping[str, Mapping[str, Verdict]] = field(default_factory=dict)
+    """Judge -> item id -> what it said of the answer that stands in the run now (`bench judge`)."""
+    similarities: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Sentence model -> item id -> cosine of the answer and the right one, -1..1."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,6 +203,7 @@ def measure(
     seed: int,
     unparsed: int = 0,
     unscored: int = 0,
+    unjudged: int = 0,
     chance: float | None = None,
     groups: Mapping[str, str] | None = None,
     headline: bool = False,
@@ -210,6 +218,7 @@ def measure(
         n=sum(len(stratum.values) for stratum in strata),
         unparsed=unparsed,
         unscored=unscored,
+        unjudged=unjudged,
         chance=chance,
         groups=dict(groups or {}),
     )

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from exo2ego.bench.files import fail, read_json
+from exo2ego.bench.files import fail, read_json, text_field
 from exo2ego.bench.items import Item, chance_of, pick, read_groups
 from exo2ego.bench.tasks.base import Measure, Published, ScoreSettings, Task, choice_measures
 from exo2ego.bench.tasks.choice import choice_protocols, choose
@@ -59,9 +59,7 @@ def _question(path: Path, where: str, row: Any) -> tuple[str, str, tuple[str, ..
             raise fail(
                 path, where, name, None, "is missing (an early 20-row questions.json lacks it): use the full file"
             )
-        if not isinstance(row[name], str) or not row[name].strip():
-            raise fail(path, where, name, row[name], "must be a text")
-        texts.append(row[name])
+        texts.append(text_field(path, where, row, name))
     question, *options = texts
     if len({option.strip() for option in options}) < len(options):
         raise fail(path, where, "option 0..4", options, "repeats an option, so the question has no single answer")
