@@ -49,6 +49,19 @@ class Item:
         return replace(self, videos=videos)
 
 
+def right_answer(item: Item) -> str:
+    """The text that an answer is compared with: `meta["answer"]`, else the right option.
+
+    Raises:
+        InputError: the item has neither.
+    """
+    if isinstance(item.meta.get("answer"), str):
+        return str(item.meta["answer"])
+    if item.answer is None:
+        raise InputError(f"item {item.item_id}: has no right answer to compare with")
+    return item.options[item.answer]
+
+
 def dump_items(items: Sequence[Item]) -> Iterator[str]:
     """JSON lines, in order. Options that an earlier item already listed (same object) are referred to by its id."""
     seen: dict[int, str] = {}

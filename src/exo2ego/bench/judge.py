@@ -19,6 +19,7 @@ from exo2ego.errors import FormatError, InputError
 
 if TYPE_CHECKING:
     from exo2ego.bench.model import AnswerModel
+    from exo2ego.records import Usage
 
 PROMPT_FILE = Path(__file__).with_name("judge_prompt.txt")
 FULL_MARKS = 5
@@ -89,7 +90,7 @@ class Judge(Protocol):
         """Its reply, whatever it is.
 
         Raises:
-            ConnectionError, TimeoutError: it cannot be reached; the item stays unscored and is asked again next time.
+            OutageError, ConnectionError, TimeoutError: it gives none now; the item stays unscored and is asked again.
         """
         ...
 
@@ -130,6 +131,34 @@ class ModelJudge:
         """The model's words on both messages, one below the other."""
         question = "\n\n".join(message["content"] for message in request.messages)
         return self._model.generate(None, question, max_new_tokens=REPLY_TOKENS)
+
+
+class ServerJudge:
+    """A model on an OpenAI-compatible server, asked with a system and a user message."""
+
+    def __init__(self, spec: str) -> None:
+        """`URL#MODEL[,key=value...]` as `OpenAIClient` reads it; raises InputError as it does."""
+        from exo2ego.bench.openai_client import OpenAIClient
+
+        self._client = OpenAIClient.from_spec(spec)
+
+    @property
+    def name(self) -> str:
+        """The server's name of the model."""
+        return self._client.model
+
+    @property
+    def concurrency(self) -> int:
+        """As set with the model."""
+        return self._client.options.concurrency
+
+    def complete(self, request: JudgeRequest) -> str:
+        """The text of the server's message."""
+        return self._client.complete(request.messages, max_tokens=REPLY_TOKENS).text
+
+    def take_usage(self) -> "Usage | None":
+        """What this thread's requests have cost since it last asked."""
+        return self._client.take_usage()
 
 
 def read_prompt(path: Path = PROMPT_FILE) -> JudgePrompt:
@@ -208,8 +237,11 @@ def load_judge(spec: str) -> Judge:
     Raises:
         InputError, MissingFileError: no such judge.
     """
+    kind, _, argument = spec.partition(":")
     if spec == "rule":
         return RuleJudge()
+    if kind == "openai":
+        return ServerJudge(argument)
     from exo2ego.bench.model import load_model
 
     return ModelJudge(load_model(spec, seed=0))

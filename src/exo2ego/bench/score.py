@@ -8,6 +8,7 @@ from typing import Any
 
 from exo2ego.bench.files import fail, read_json, write_text
 from exo2ego.bench.items import Item, items_hash, read_items
+from exo2ego.bench.judgements import read_similarities, read_verdicts
 from exo2ego.bench.predictions import PREDICTIONS_FILE, read_predictions
 from exo2ego.bench.run import ITEMS_FILE, RUN_FILE, read_run
 from exo2ego.bench.shuffle import PositionBias, elect, position_bias
@@ -79,6 +80,8 @@ def score_folder(out: Path, alpha: float | None = None) -> TaskScores:
         protocol=record["protocol"],
         seed=int(record.get("seed", 0)),
         alpha=float(record.get("alpha", 1.0)) if alpha is None else alpha,
+        verdicts=read_verdicts(out, items, predictions),
+        similarities=read_similarities(out, items, predictions),
     )
     counted, bias = _votes(task, items, predictions, record)
     if task.submission is not None and any(item.answer is None for item in items):

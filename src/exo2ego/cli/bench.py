@@ -5,6 +5,7 @@ from typing import Annotated
 import tyro
 
 from exo2ego.cli.bench_check import Check
+from exo2ego.cli.bench_judge import JudgeCommand
 from exo2ego.cli.bench_prompts import Prompts
 from exo2ego.cli.bench_report import Report
 from exo2ego.cli.bench_run import Run
@@ -15,6 +16,7 @@ Command = (
     Annotated[Run, tyro.conf.subcommand("run")]
     | Annotated[Score, tyro.conf.subcommand("score")]
     | Annotated[Report, tyro.conf.subcommand("report")]
+    | Annotated[JudgeCommand, tyro.conf.subcommand("judge")]
     | Annotated[Check, tyro.conf.subcommand("check")]
     | Annotated[Prompts, tyro.conf.subcommand("prompts")]
 )
@@ -22,5 +24,5 @@ Command = (
 
 def main(argv: list[str]) -> int:
     """Run one command; errors for the user pass through to `cli/__main__.py`. Returns the exit code."""
-    command: Run | Score | Report | Check | Prompts = typed_arguments(Command, argv, prog="exo2ego bench")
+    command: Run | Score | Report | JudgeCommand | Check | Prompts = typed_arguments(Command, argv, prog="exo2ego bench")
     return command()

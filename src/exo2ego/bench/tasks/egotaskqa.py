@@ -9,12 +9,12 @@ from functools import partial
 from pathlib import Path
 
 from exo2ego.bench.answers import normal_answer, parse_yes_no
-from exo2ego.bench.items import Item, chance_of, pick, read_groups
+from exo2ego.bench.items import Item, chance_of, pick, read_groups, right_answer
 from exo2ego.bench.model import AnswerModel
 from exo2ego.bench.prompts import YES_NO_RULE, short_answer, styled
 from exo2ego.bench.tasks.base import Ask, Measure, Published, ScoreSettings, Task, as_prediction, best, subsets
 from exo2ego.bench.tasks.egotaskqa_rows import ANSWER_SET, Row, read_answer_set, read_rows, recording_of
-from exo2ego.bench.tasks.texts import Mark, judge_measures, mean_measures, right_answer
+from exo2ego.bench.tasks.texts import Mark, judge_measures, mean_measures
 from exo2ego.errors import FormatError, InputError
 from exo2ego.records import Prediction, VideoSpan
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from exo2ego.bench.answers import normal_answer
-from exo2ego.bench.items import Item
+from exo2ego.bench.items import Item, right_answer
 from exo2ego.bench.judge import FULL_MARKS, Verdict
 from exo2ego.bench.stats import Stratum
 from exo2ego.bench.tasks.base import Measure, ScoreSettings, measure
@@ -27,19 +27,6 @@ class Mark:
 
 Marker = Callable[[Item, Prediction], Mark | None]
 """None: nothing can be said of this item (it is unscored)."""
-
-
-def right_answer(item: Item) -> str:
-    """The text that an answer is compared with: `meta["answer"]`, else the right option.
-
-    Raises:
-        InputError: the item has neither.
-    """
-    if isinstance(item.meta.get("answer"), str):
-        return str(item.meta["answer"])
-    if item.answer is None:
-        raise InputError(f"item {item.item_id}: has no right answer to compare with")
-    return item.options[item.answer]
 
 
 def mean_measures(
