@@ -1,5 +1,6 @@
-"""`exo2ego bench run | score | report | check | contamination | prompts`: EgoBench from the command line."""
+"""`exo2ego bench run | score | judge | report | check | contamination | prompts`: EgoBench from the command line."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import tyro
@@ -24,5 +25,5 @@ Command = (
 
 def main(argv: list[str]) -> int:
     """Run one command; errors for the user pass through to `cli/__main__.py`. Returns the exit code."""
-    command: Run | Score | Report | JudgeCommand | Check | Prompts = typed_arguments(Command, argv, prog="exo2ego bench")
+    command: Callable[[], int] = typed_arguments(Command, argv, prog="exo2ego bench")
     return command()
