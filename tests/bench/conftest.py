@@ -1,8 +1,10 @@
 """Fixtures of the bench tests: benchmark folders with tiny videos, and the fake model."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from bench_fakes import (
     CLIP_HEADER,
@@ -17,6 +19,8 @@ from bench_fakes import (
 )
 from qa_fakes import write_qa
 from small_folders import write_small_folders
+
+from exo2ego.data.video import write_video
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +63,28 @@ def bench_root(tmp_path: Path, tiny_mp4: bytes) -> Path:
 @pytest.fixture
 def fake() -> FakeModel:
     return FakeModel(sees_the_kind)
+
+
+@pytest.fixture(scope="session")
+def hf_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """model_type -> folder of a tiny random model of that kind, made at its first use."""
+    from hf_tiny import write_tiny  # loads Transformers, which most tests here do without
+
+    made: dict[str, Path] = {}
+
+    def folder(kind: str) -> Path:
+        if kind not in made:
+            made[kind] = write_tiny(kind, tmp_path_factory.mktemp("hf") / kind)
+        return made[kind]
+
+    return folder
+
+
+@pytest.fixture(scope="session")
+def noise_clips(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Two clips of noise, 2 s, 64 x 48 px."""
+    folder, rng = tmp_path_factory.mktemp("noise"), np.random.default_rng(0)
+    paths = (folder / "a.mp4", folder / "b.mp4")
+    for path in paths:
+        write_video(path, rng.integers(0, 255, (20, 48, 64, 3), dtype=np.uint8), 10.0)
+    return paths

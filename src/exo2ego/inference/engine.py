@@ -3,7 +3,6 @@
 Shapes: `T` frames, `S` pixels, `N` visual tokens, `D` LLM width.
 """
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,14 +16,12 @@ from transformers import DynamicCache
 from exo2ego.data.chat import answer_ids, prefix_ids, question_ids
 from exo2ego.data.video import probe, read_clip, sample_times
 from exo2ego.errors import InputError
+from exo2ego.inference.recent import Recent
 from exo2ego.inference.shared_prefix import SharedPrefix
 from exo2ego.models.modeling import Exo2EgoForConditionalGeneration
 from exo2ego.models.processing import Exo2EgoProcessor
 from exo2ego.models.weights import load_model_folder
 from exo2ego.records import OptionScore, VideoSpan
-
-CACHE_BYTES = 256 << 20
-"""Visual tokens kept of the most recent videos: benchmarks ask about one clip many times."""
 
 EMBED_QUESTION = "In one word, what does the camera-wearer do?"
 """What is asked where a vector is wanted: the state from which the word would be said is the vector. A text stands
@@ -42,7 +39,7 @@ class Engine:
         self, model: Exo2EgoForConditionalGeneration, processor: Exo2EgoProcessor, name: str = "exo2ego"
     ) -> None:
         self.model, self.processor, self.name = model.eval(), processor, name
-        self._visual: OrderedDict[VideoSpan, Tensor] = OrderedDict()
+        self._visual = Recent(self._encode, lambda tokens: tokens.nbytes)
 
     @classmethod
     def load(cls, folder: str | Path, device: str = "cpu") -> "Engine":
@@ -70,12 +67,12 @@ class Engine:
 
     def visual_tokens(self, video: VideoSpan) -> Tensor:
         """float[1, N, D] that the LLM reads; kept for the most recent videos."""
-        if video not in self._visual:
-            with torch.inference_mode():
-                self._visual[video] = self.model.get_video_features(self.frames(video)).pooler_output
-            while len(self._visual) > 1 and sum(t.nbytes for t in self._visual.values()) > CACHE_BYTES:
-                self._visual.popitem(last=False)
-        return self._visual[video]
+        return self._visual.get(video)
+
+    @torch.inference_mode()
+    def _encode(self, video: VideoSpan) -> Tensor:
+        out: Tensor = self.model.get_video_features(self.frames(video)).pooler_output
+        return out
 
     def generate(self, video: VideoSpan | None, question: str, max_new_tokens: int = 32) -> str:
         """The model's answer in words, greedily decoded; without a video, from the question alone."""
