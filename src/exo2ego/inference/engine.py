@@ -27,10 +27,6 @@ EMBED_QUESTION = "In one word, what does the camera-wearer do?"
 """What is asked where a vector is wanted: the state from which the word would be said is the vector. A text stands
 where the video would stand, before the same question."""
 
-EMBED_QUESTION = "In one word, what does the camera-wearer do?"
-"""What is asked where a vector is wanted: the state from which the word would be said is the vector. A text stands
-where the video would stand, before the same question."""
-
 
 class Engine:
     """Answers about one video at a time. Deterministic: greedy decoding, fixed frames (middles of equal parts)."""
