@@ -21,7 +21,7 @@ IMPORTERS = {
     "fastapi": {"inference/server.py"},
     "uvicorn": {"inference/server.py"},
     "gradio": {"inference/server.py"},
-    "ray": set(),
+    "ray": {"bench/ray_engine.py"},
     "torchvision": set(),
     "accelerate": set(),
 }

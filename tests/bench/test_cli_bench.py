@@ -68,6 +68,7 @@ def test_mistakes_are_one_line_and_exit_2(bench_root: Path, tmp_path: Path, caps
         ["run", "--model", "random", "--tasks", "egomcq", "--root", str(tmp_path / "none"), "--out", out],
         ["run", "--model", "exo2ego:none", "--tasks", "all", "--root", str(bench_root), "--out", out],
         ["run", "--model", "random", "--tasks", "all", "--root", str(bench_root), "--out", out, "--limit", "0"],
+        ["run", "--model", "random", "--tasks", "all", "--root", str(bench_root), "--out", out, "--workers", "2"],
         ["score", str(tmp_path / "none")],
         ["report", "--out", out],
     ):

@@ -1,15 +1,22 @@
 """`exo2ego bench run`: ask a model the items of some tasks, then score."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
+
+from exo2ego.errors import EnvironmentUnfitError
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from rich.console import Console
 
     from exo2ego.bench.items import Item
-    from exo2ego.bench.run import Progress
+    from exo2ego.bench.local_engine import Engine
+    from exo2ego.bench.run import Progress, RunSettings
     from exo2ego.bench.tasks.base import Task
 
 
@@ -46,11 +53,15 @@ class Run:
     """Go on without videos that are not there; their items count as unscored."""
     retry_errors: bool = False
     """Ask again the items that failed before."""
+    engine: Literal["local", "ray"] = "local"
+    """local: this process. ray: worker processes, each with the model (extra `ray`), also on other machines."""
+    workers: int | None = None
+    """How many questions are in flight. local: up to what the model allows, its default; ray: workers, default 2."""
 
     def __call__(self) -> int:
         """Ask, task by task, and score."""
-        from exo2ego.bench.model import load_model, model_fingerprint
-        from exo2ego.bench.run import RunSettings, run
+        from exo2ego.bench.model import model_fingerprint
+        from exo2ego.bench.run import run_on
         from exo2ego.bench.score import score_folder
         from exo2ego.bench.tasks.base import require_protocol
         from exo2ego.cli.bench_common import print_scores
@@ -59,31 +70,49 @@ class Run:
         terminal = console()
         loaded = self._load(terminal)
         fingerprint = model_fingerprint(self.model)
-        model = load_model(self.model, self.seed)
-        for task, _, _ in loaded:
-            require_protocol(model, task, self.protocol or task.default_protocol)
-        for task, root, items in loaded:
-            listed = task.protocols[self.protocol or task.default_protocol].choose is not None
-            if self.shuffle_options > 1 and not listed and len(loaded) > 1:
-                terminal.print(f"{task.name}: shows no list of options, so it is asked in one order", markup=False)
-            settings = RunSettings(
-                task=task.name,
-                protocol=self.protocol or task.default_protocol,
-                style=self.style,
-                model=self.model,
-                fingerprint=fingerprint,
-                seed=self.seed,
-                limit=self.limit,
-                full=self.full,
-                alpha=self.alpha,
-                shuffle_options=self.shuffle_options if listed or len(loaded) == 1 else 1,
-            )
-            out = self.out / task.name
-            with ProgressBar(terminal, task.title, len(items)) as bar:
-                run(model, task, items, root, out, settings, allow_missing=self.allow_missing,
-                    retry_errors=self.retry_errors, on_progress=bar)  # fmt: skip
-            print_scores(terminal, score_folder(out), out)
+        with self._engine() as engine:
+            for task, _, _ in loaded:
+                require_protocol(engine, task, self.protocol or task.default_protocol)
+            for task, root, items in loaded:
+                settings, out = self._settings(terminal, task, fingerprint, len(loaded) == 1), self.out / task.name
+                with ProgressBar(terminal, task.title, len(items)) as bar:
+                    run_on(engine, task, items, root, out, settings, allow_missing=self.allow_missing,
+                           retry_errors=self.retry_errors, on_progress=bar)  # fmt: skip
+                print_scores(terminal, score_folder(out), out)
         return 0
+
+    def _engine(self) -> "AbstractContextManager[Engine]":
+        """Who asks: this process, or Ray's workers."""
+        from exo2ego.bench.local_engine import LocalEngine
+        from exo2ego.bench.model import load_model
+
+        if self.engine == "local":
+            return nullcontext(LocalEngine(load_model(self.model, self.seed), self.workers))
+        try:
+            from exo2ego.bench.ray_engine import RayEngine
+        except ModuleNotFoundError as error:
+            raise EnvironmentUnfitError("--engine ray: Ray is not installed; pip install 'exo2ego[ray]'") from error
+        return RayEngine(partial(load_model, self.model, self.seed), self.workers or 2)
+
+    def _settings(self, terminal: "Console", task: "Task", fingerprint: str, alone: bool) -> "RunSettings":
+        from exo2ego.bench.run import RunSettings
+
+        protocol, orders = self.protocol or task.default_protocol, self.shuffle_options
+        if orders > 1 and not alone and task.protocols[protocol].choose is None:
+            terminal.print(f"{task.name}: shows no list of options, so it is asked in one order", markup=False)
+            orders = 1
+        return RunSettings(
+            task=task.name,
+            protocol=protocol,
+            style=self.style,
+            model=self.model,
+            fingerprint=fingerprint,
+            seed=self.seed,
+            limit=self.limit,
+            full=self.full,
+            alpha=self.alpha,
+            shuffle_options=orders,
+        )
 
     def _load(self, terminal: "Console") -> "list[tuple[Task, Path, list[Item]]]":
         """All files are checked before the model is loaded, so that a mistake shows in a second, not after an hour."""
