@@ -48,8 +48,33 @@ def egoplan_row(number: int) -> dict[str, Any]:
     }
 
 
+CHARADES_HEADER = [
+    *("id", "subject", "scene", "quality", "relevance", "verified", "script", "objects", "descriptions"),
+    *("actions", "length", "egocentric", "charades_video"),
+]
+
+
+def charades_row(name: str, actions: str) -> list[str]:
+    text = ["S1", "Kitchen", "6", "7", "Yes", "A person, at home.", "cup;dish", "Two\nlines; one video."]
+    return [name, *text, actions, "30.5", "Yes", name.removesuffix("EGO")]
+
+
+def charades_rows() -> list[list[str]]:
+    """Video k shows classes k, k + 1 and 100; the last shows none."""
+    shown = [f"c{k:03d} 0.00 9.50;c{k + 1:03d} 3.1 40.0;c100 0 1;c100 2 3" for k in range(6)]
+    return [charades_row(f"V{k}EGO", actions) for k, actions in enumerate([*shown, ""])]
+
+
+def class_lines(count: int = 157) -> str:
+    return "".join(f"c{number:03d} Doing thing {number}, slowly\n" for number in range(count))
+
+
 def write_small_folders(root: Path, video: bytes) -> None:
-    """vln_qa/, egoplan/ and egoschema_exo/ below `root`."""
+    """vln_qa/, egoplan/, egoschema_exo/ and charades_ego/ below `root`."""
+    put(root / "charades_ego/Charades_v1_classes.txt", class_lines().encode())
+    write_csv(root / "charades_ego/CharadesEgo_v1_test_only1st.csv", CHARADES_HEADER, charades_rows())
+    for row in charades_rows():
+        put(root / f"charades_ego/CharadesEgo_v1_480/{row[0]}.mp4", video)
     rows = mvbench_rows()
     json_file(root / "vln_qa/egocentric_navigation.json", rows)
     for row in rows:

@@ -1,14 +1,18 @@
 """EPIC-KITCHENS-100 MIR: the real csvs, rows of the matrix, both directions, the text prior."""
 
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from bench_fakes import CLIP_HEADER, KINDS, FakeModel, mir_rows, write_csv
+from bench_fakes import CLIP_HEADER, KINDS, VERBS, FakeModel, mir_rows, write_csv
 
 from exo2ego.bench.items import Item, missing_videos
+from exo2ego.bench.run import RunSettings, run
 from exo2ego.bench.tasks import epic_files, epic_mir
 from exo2ego.bench.tasks.base import Measure, ScoreSettings
+from exo2ego.bench.tasks.matrix import PRIOR_ID
 from exo2ego.errors import FormatError, InputError, MissingFileError
 from exo2ego.records import Prediction, VideoSpan
 
@@ -48,7 +52,7 @@ def test_the_real_files_are_read() -> None:
 
 def test_items_and_videos_of_a_small_folder(bench_root: Path) -> None:
     prior, *clips = epic_files.load(bench_root / "epic_mir")
-    assert prior.item_id == epic_files.PRIOR_ID
+    assert prior.item_id == PRIOR_ID
     assert prior.videos == ()
     assert (len(clips), len(prior.options)) == (20, 10)
     assert not missing_videos(clips, bench_root / "epic_mir")
@@ -164,6 +168,83 @@ def test_scores_that_do_not_belong_are_refused(bench_root: Path) -> None:
     short = {**predictions, items[3].item_id: Prediction(item_id=items[3].item_id, scores=(0.0,))}
     with pytest.raises(FormatError, match="1 scores for 10 candidates"):
         epic_mir.score(items, short, ScoreSettings(protocol="matrix"))
-    without = {name: p for name, p in predictions.items() if name != epic_files.PRIOR_ID}
+    without = {name: p for name, p in predictions.items() if name != PRIOR_ID}
     with pytest.raises(InputError, match="text prior has no scores"):
         epic_mir.score(items, without, ScoreSettings(protocol="matrix"))
+
+
+class Seeing(FakeModel):
+    """Also has vectors: verb and kind, one place each; a video's are those of the clip (see `knows`)."""
+
+    capabilities = frozenset({"text", "logprobs", "embeddings"})
+
+    def embed_video(self, video: VideoSpan) -> np.ndarray:
+        number = int(video.start_s or 0)
+        return self.embed_text([f"{VERBS[number % 2]} {KINDS[number % 5]}"])[0]
+
+    def embed_text(self, texts: Sequence[str]) -> np.ndarray:
+        self.asked.append((None, "vectors", tuple(texts)))
+        return np.array([[word in text for word in (*VERBS, *KINDS)] for text in texts], dtype=np.float32)
+
+
+def run_protocol(name: str, items: list[Item], model: FakeModel) -> dict[str, Prediction]:
+    return {item.item_id: epic_mir.PROTOCOLS[name].ask(model, item, "base") for item in items}
+
+
+def test_vectors_rank_both_directions_and_have_no_alpha(bench_root: Path) -> None:
+    items = epic_files.load(bench_root / "epic_mir")
+    model = Seeing(knows)
+    predictions = run_protocol("embedding", items, model)
+    values = by_name(epic_mir.score(items, predictions, ScoreSettings(protocol="embedding", alpha=0.5)))
+    assert values["epic_mir mAP (embedding)"] == pytest.approx(1.0)
+    assert values["epic_mir nDCG T->V (embedding)"] == pytest.approx(1.0)
+    assert not [name for name in values if "alpha" in name]
+    # Sentences become vectors once, not once a clip: 20 clips, one vector each besides.
+    assert sum(len(texts) > 1 for _, _, texts in model.asked) == 1
+
+
+def test_the_shortlist_is_read_and_the_rest_stays_below_it(bench_root: Path) -> None:
+    items = epic_files.load(bench_root / "epic_mir")
+    model = Seeing(lambda video, text: -float(len(text)))  # prefers short sentences: vectors decide who is read
+    ask = partial(epic_mir.ask_shortlist, 3)
+    predictions = {item.item_id: ask(model, item, "base") for item in items}
+    clip = predictions[items[1].item_id]
+    assert len(clip.scores) == 10 + 3
+    assert [len(texts) for _, question, texts in model.asked if question != "vectors"][:2] == [10, 3]
+    near, read = np.array([clip.scores[:10]]), clip.scores[10:]
+    (chosen,) = epic_mir.shortlists(near, 3)
+    assert list(read) == [-float(len(epic_mir.as_narrations(items[1].options)[index])) for index in chosen]
+    ranked = epic_mir._similarity(np.array([clip.scores]), np.zeros(10), 1.0, 3)[0]
+    assert set(np.argsort(-ranked)[:3]) == set(chosen)
+    assert (np.delete(ranked, chosen) == np.delete(near[0], chosen)).all()
+
+
+def test_a_long_shortlist_is_the_whole_matrix(bench_root: Path) -> None:
+    items = epic_files.load(bench_root / "epic_mir")
+    narrated = FakeModel(lambda video, text: knows(video, text.lower().removeprefix("camera-wearer ")))
+    matrix = run_protocol("matrix_narration", items, narrated)
+    seeing = Seeing(narrated.rule)
+    for name in epic_mir.SHORTLISTS:
+        listed = by_name(epic_mir.score(items, run_protocol(name, items, seeing), ScoreSettings(protocol=name)))
+        whole = by_name(epic_mir.score(items, matrix, ScoreSettings(protocol="matrix_narration")))
+        assert list(listed.values()) == pytest.approx(list(whole.values()), abs=1e-9)
+        assert f"epic_mir mAP V->T ({name}, alpha=1)" in listed
+
+
+def test_models_without_vectors_are_told_so_before_anything_is_asked(bench_root: Path, tmp_path: Path) -> None:
+    root = bench_root / "epic_mir"
+    model = FakeModel(knows)
+    settings = RunSettings(task="epic_mir", protocol="embedding", model="fake")
+    with pytest.raises(InputError, match=r"fake has no embeddings: .*; choose --protocol matrix_narration or matrix$"):
+        run(model, epic_mir.TASK, epic_files.load(root), root, tmp_path / "run", settings)
+    assert not model.asked
+
+
+def test_vectors_of_two_spaces_are_refused(bench_root: Path) -> None:
+    class Odd(Seeing):
+        def embed_video(self, video: VideoSpan) -> np.ndarray:
+            return np.ones(3, dtype=np.float32)
+
+    items = epic_files.load(bench_root / "epic_mir")
+    with pytest.raises(InputError, match=r"shape \(3,\) and those of texts \(7,\)"):
+        run_protocol("embedding", items, Odd(knows))

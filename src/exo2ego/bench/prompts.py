@@ -37,6 +37,7 @@ DETAILS: dict[str, str] = {
     "egotaskqa_indirect": _HOUSEHOLD,
     "egotaskqa_mcq": _HOUSEHOLD,
     "epic_mir": "The video is a short clip of one kitchen action. Say in one short sentence which action it is.",
+    "charades_ego": "The video shows half a minute at home. Say in a few words one thing that is done in it.",
     "egoplan": "The video shows the progress of a task up to now. Find the one action that comes next.",
     "vln_qa": "The video shows a walk that follows the instruction. Find the action that comes next at its end.",
     "forgetting": "The video is a short clip of one everyday action, seen by a camera that stands in the room.",

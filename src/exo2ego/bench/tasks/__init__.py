@@ -1,6 +1,7 @@
 """The benchmarks by name. A new one: a file beside this one, a line below, a test."""
 
 from exo2ego.bench.tasks import (
+    charades_ego,
     egomcq,
     egoplan,
     egoschema,
@@ -22,6 +23,7 @@ TASKS: dict[str, Task] = {
     "egotaskqa_direct": egotaskqa.DIRECT,
     "egotaskqa_indirect": egotaskqa.INDIRECT,
     "egotaskqa_mcq": egotaskqa_mcq.TASK,
+    "charades_ego": charades_ego.TASK,
     "epic_mir": epic_mir.TASK,
     "egoplan": egoplan.TASK,
     "vln_qa": vln_qa.TASK,

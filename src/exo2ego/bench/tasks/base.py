@@ -48,7 +48,8 @@ class ScoreSettings:
     protocol: str
     seed: int = 0
     alpha: float = 1.0
-    """EPIC MIR, video to text: how much of log P(sentence) is taken off (0 none, 1 pointwise mutual information)."""
+    """EPIC MIR (video to text) and Charades-Ego: how much of log P(text) is taken off (0 none, 1 pointwise mutual
+    information)."""
     verdicts: Mapping[str, Mapping[str, Verdict]] = field(default_factory=dict)
     """Judge -> item id -> what it said of the answer that stands in the run now (`bench judge`)."""
     similarities: Mapping[str, Mapping[str, float]] = field(default_factory=dict)

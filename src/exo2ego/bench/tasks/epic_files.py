@@ -16,9 +16,9 @@ from typing import Any
 from exo2ego.bench.files import fail, read_csv
 from exo2ego.bench.items import Item, pick, read_groups
 from exo2ego.bench.prompts import QUESTION
+from exo2ego.bench.tasks.matrix import prior_item
 from exo2ego.records import VideoSpan
 
-PRIOR_ID = "text-prior"
 CLIPS_FILE = "EPIC_100_retrieval_test.csv"
 SENTENCES_FILE = "EPIC_100_retrieval_test_sentence.csv"
 CLIP_COLUMNS = (
@@ -60,14 +60,7 @@ def load(root: Path, limit: int | None = None, seed: int = 0, full: bool = False
     sentences = [(name, text) for name, text in sentences if classes[name] in wanted]
     options = tuple(text for _, text in sentences)
     groups = read_groups(root)
-    prior = Item(
-        item_id=PRIOR_ID,
-        question=QUESTION,
-        videos=(),
-        options=options,
-        cluster="",
-        meta={"sentences": [_class_record(name, classes[name]) for name, _ in sentences]},
-    )
+    prior = prior_item(QUESTION, options, {"sentences": [_class_record(name, classes[name]) for name, _ in sentences]})
     return [prior, *(_clip(clips_path, *rows[name], options, classes[name], groups.get(name, {})) for name in kept)]
 
 
