@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from exo2ego.bench.model import load_model, model_fingerprint
+from exo2ego.bench.models import load_model, model_fingerprint
 from exo2ego.bench.run import RunSettings, run
 from exo2ego.bench.score import read_scores, score_folder
 from exo2ego.bench.stats import Interval, Stratum, bootstrap, paired_difference

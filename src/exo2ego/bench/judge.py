@@ -242,6 +242,6 @@ def load_judge(spec: str) -> Judge:
         return RuleJudge()
     if kind == "openai":
         return ServerJudge(argument)
-    from exo2ego.bench.model import load_model
+    from exo2ego.bench.models import load_model
 
     return ModelJudge(load_model(spec, seed=0))

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from exo2ego.bench.asking import Asking
 from exo2ego.bench.items import Item
-from exo2ego.bench.model import AnswerModel
+from exo2ego.bench.model import AnswerModel, show_items
 from exo2ego.errors import InputError
 from exo2ego.records import Prediction
 
@@ -51,6 +51,10 @@ class LocalEngine:
     def capabilities(self) -> frozenset[str]:
         """The model's capabilities."""
         return self._model.capabilities
+
+    def see(self, items: Sequence[Item]) -> None:
+        """Shows the items of a run to a model that wants to see them."""
+        show_items(self._model, items)
 
     def answers(self, asking: Asking, items: Sequence[Item]) -> Iterator[Prediction]:
         """As `Engine.answers`; with one worker in the order of the items."""

@@ -1,17 +1,15 @@
-"""What a benchmark may ask of a model, and the models that the command line can name."""
+"""What a benchmark may ask of a model. The models themselves are in `models*.py` and `baselines.py`."""
 
-import hashlib
-import os
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Protocol, runtime_checkable
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
-from exo2ego.bench.baselines import BlindModel, RandomModel
-from exo2ego.errors import InputError, MissingFileError
 from exo2ego.records import OptionScore, Usage, VideoSpan
+
+if TYPE_CHECKING:
+    from exo2ego.bench.items import Item
 
 CAPABILITIES: dict[str, str] = {
     "text": "answers in words (`generate`)",
@@ -19,9 +17,6 @@ CAPABILITIES: dict[str, str] = {
     "embeddings": "vectors of texts and of videos (`embed_text`, `embed_video`)",
 }
 """What a model may be able to do, with the words in which it is told to users."""
-
-FINGERPRINT_BYTES = 1 << 20
-"""Bytes read from each end of a weight file: tells checkpoints apart without reading 14 GB."""
 
 
 class Capable(Protocol):
@@ -107,117 +102,16 @@ class ReadsFrames(Protocol):
         ...
 
 
-class EngineModel:
-    """Our own model: the inference engine, under the name of its folder."""
+@runtime_checkable
+class SeesItems(Protocol):
+    """A model that is shown the items of a run, answers included, before it is asked: a constant baseline."""
 
-    def __init__(self, model_dir: Path) -> None:
-        import torch  # only when a model is really asked: scoring and reports do without
-
-        from exo2ego.inference.engine import Engine
-
-        self._engine = Engine.load(model_dir, "cuda" if torch.cuda.is_available() else "cpu")
-        self._name = model_dir.resolve().name
-
-    @property
-    def name(self) -> str:
-        """The folder's name."""
-        return self._name
-
-    @property
-    def capabilities(self) -> frozenset[str]:
-        """Words, log-probabilities and vectors."""
-        return frozenset({"text", "logprobs", "embeddings"})
-
-    @property
-    def concurrency(self) -> int:
-        """One: it computes here."""
-        return 1
-
-    def generate(self, video: VideoSpan | None, question: str, max_new_tokens: int = 32) -> str:
-        """See `AnswerModel.generate`."""
-        return self._engine.generate(video, question, max_new_tokens=max_new_tokens)
-
-    def option_logprobs(self, video: VideoSpan | None, question: str, options: Sequence[str]) -> Sequence[OptionScore]:
-        """See `AnswerModel.option_logprobs`."""
-        return self._engine.option_logprobs(video, question, options)
-
-    def embed_video(self, video: VideoSpan) -> NDArray[np.float32]:
-        """See `EmbeddingModel.embed_video`."""
-        return self._engine.embed_video(video)
-
-    def embed_text(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """See `EmbeddingModel.embed_text`."""
-        return self._engine.embed_text(texts)
-
-    def frame_times(self, video: VideoSpan) -> Sequence[float]:
-        """See `ReadsFrames.frame_times`."""
-        return self._engine.frame_times(video)
+    def see(self, items: "Sequence[Item]") -> None:
+        """Takes from the items what all of them say together; keeps nothing of a single one."""
+        ...
 
 
-def _our_model(argument: str, seed: int) -> AnswerModel:
-    return EngineModel(model_folder(argument))
-
-
-def _blind_model(argument: str, seed: int) -> AnswerModel:
-    return BlindModel(EngineModel(model_folder(argument)))
-
-
-def _random_model(argument: str, seed: int) -> AnswerModel:
-    if argument:
-        raise InputError(f"--model random:{argument}: 'random' takes no folder; use --seed for other draws")
-    return RandomModel(seed)
-
-
-MODELS: dict[str, Callable[[str, int], AnswerModel]] = {
-    "exo2ego": _our_model,
-    "blind": _blind_model,
-    "random": _random_model,
-}
-
-
-def load_model(spec: str, seed: int) -> AnswerModel:
-    """The model named by `exo2ego:DIR`, `blind:DIR` or `random`.
-
-    Raises:
-        InputError: the kind is unknown.
-        MissingFileError: the folder is not there or holds no model.
-    """
-    kind, _, argument = spec.partition(":")
-    if kind not in MODELS:
-        raise InputError(f"--model {spec}: unknown kind {kind!r}; use exo2ego:DIR, blind:DIR or random")
-    return MODELS[kind](argument, seed)
-
-
-def model_folder(argument: str) -> Path:
-    """The folder of an exported model, checked to hold one.
-
-    Raises:
-        MissingFileError: no such folder, or no `config.json` in it.
-    """
-    folder = Path(argument)
-    if not argument or not folder.is_dir():
-        raise MissingFileError(f"model folder {argument!r} is not there; give exo2ego:DIR with the folder of a model")
-    if not (folder / "config.json").is_file():
-        raise MissingFileError(f"{folder}: no config.json, so no exported model; give the folder that has it")
-    return folder
-
-
-def model_fingerprint(spec: str) -> str:
-    """Short hash of what a model is, so that one predictions file never mixes two models.
-
-    Weight and JSON files count by name, size and their first and last MiB; `random` has no folder.
-    """
-    kind, _, argument = spec.partition(":")
-    digest = hashlib.sha256(kind.encode())
-    if not argument:
-        return digest.hexdigest()[:16]
-    for path in sorted(model_folder(argument).iterdir()):
-        if path.suffix not in (".json", ".safetensors"):
-            continue
-        size = path.stat().st_size
-        digest.update(f"{path.name} {size}".encode())
-        with path.open("rb") as file:
-            digest.update(file.read(FINGERPRINT_BYTES))
-            file.seek(max(0, size - FINGERPRINT_BYTES), os.SEEK_SET)
-            digest.update(file.read(FINGERPRINT_BYTES))
-    return digest.hexdigest()[:16]
+def show_items(asked: Capable, items: "Sequence[Item]") -> None:
+    """Show the items to a model (or to an engine, for its model) that wants to see them; no other sees an answer."""
+    if isinstance(asked, SeesItems):
+        asked.see(items)

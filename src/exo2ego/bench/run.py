@@ -12,7 +12,7 @@ from exo2ego.bench.asking import Asking
 from exo2ego.bench.files import fail, read_json, write_text
 from exo2ego.bench.items import GROUPS_FILE, Item, dump_items, items_hash, require_videos
 from exo2ego.bench.local_engine import Engine, LocalEngine
-from exo2ego.bench.model import AnswerModel
+from exo2ego.bench.model import AnswerModel, show_items
 from exo2ego.bench.predictions import PREDICTIONS_FILE, PredictionLog, forget_errors
 from exo2ego.bench.prompts import STYLES
 from exo2ego.bench.tasks.base import Task, require_protocol
@@ -98,6 +98,7 @@ def run_on(
     """As `run`, with the answers of any engine."""
     require_protocol(engine, task, settings.protocol)
     _check(task, items, settings)
+    show_items(engine, items)
     if not allow_missing:
         require_videos(items, root)
     _open(out, task, items, root, engine.name, settings)

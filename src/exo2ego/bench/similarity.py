@@ -11,7 +11,7 @@ from typing import Any
 from exo2ego.bench.files import read_json, write_text
 from exo2ego.bench.judgements import NO_PROMPT, SIMILARITY_FILE, requests
 from exo2ego.bench.judging import read_answers
-from exo2ego.bench.model import model_fingerprint
+from exo2ego.bench.models import folder_fingerprint
 from exo2ego.errors import EnvironmentUnfitError, InputError, MissingFileError
 
 DIGITS = 6
@@ -29,7 +29,7 @@ def similarity_run(out: Path, model_dir: Path) -> tuple[str, int]:
     items, predictions = read_answers(out)
     wanted = list(requests(items, predictions, NO_PROMPT))
     pairs = [(request.predicted, request.answer) for _, request in wanted]
-    key = f"{model_dir.resolve().name}#{model_fingerprint(f'sentences:{model_dir}')[:8]}"
+    key = f"{model_dir.resolve().name}#{folder_fingerprint(model_dir)[:8]}"
     values = cosines(pairs, model_dir)
     known: dict[str, Any] = read_json(out / SIMILARITY_FILE) if (out / SIMILARITY_FILE).exists() else {}
     known[key] = {

@@ -75,10 +75,10 @@ class JudgeCommand:
 
 def _grade(terminal: "Console", folder: Path, judge: "Judge", spec: str, prompt: "JudgePrompt") -> None:
     from exo2ego.bench.judging import judge_run
-    from exo2ego.bench.model import model_fingerprint
+    from exo2ego.bench.models import model_fingerprint
     from exo2ego.cli.common import progress
 
-    local = not spec.startswith("openai:")
+    local = spec != "rule" and not spec.startswith("openai:")
     pinned = {"spec": spec, "fingerprint": model_fingerprint(spec) if local else ""}
     with progress(terminal) as bars:
         bar = bars.add_task(f"{folder.name}: {judge.name}", total=None, note="")

@@ -60,7 +60,7 @@ class Run:
 
     def __call__(self) -> int:
         """Ask, task by task, and score."""
-        from exo2ego.bench.model import model_fingerprint
+        from exo2ego.bench.models import model_fingerprint
         from exo2ego.bench.run import run_on
         from exo2ego.bench.score import score_folder
         from exo2ego.bench.tasks.base import require_protocol
@@ -84,7 +84,7 @@ class Run:
     def _engine(self) -> "AbstractContextManager[Engine]":
         """Who asks: this process, or Ray's workers."""
         from exo2ego.bench.local_engine import LocalEngine
-        from exo2ego.bench.model import load_model
+        from exo2ego.bench.models import load_model
 
         if self.engine == "local":
             return nullcontext(LocalEngine(load_model(self.model, self.seed), self.workers))

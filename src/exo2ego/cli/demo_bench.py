@@ -28,7 +28,7 @@ def model_spec(demo: Demo, name: str) -> str:
 
 def measure(demo: Demo, name: str) -> None:
     """Asks one contender every item of every task in `MEASURED`, then scores; goes on where it was stopped."""
-    from exo2ego.bench.model import load_model, model_fingerprint
+    from exo2ego.bench.models import load_model, model_fingerprint
     from exo2ego.bench.run import Progress, RunSettings, run
     from exo2ego.bench.score import score_folder
     from exo2ego.bench.tasks import TASKS
