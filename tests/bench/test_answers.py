@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exo2ego.bench.answers import parse_choice
+from exo2ego.bench.answers import normal_answer, parse_choice, parse_yes_no
 
 OPTIONS = ("the blue cup", "the red cup", "a jar of salt", "the pan")
 
@@ -77,3 +77,48 @@ def test_prose_without_letter_marks_is_never_a_choice(text: str) -> None:
 @given(st.integers(0, 3), st.sampled_from(["({})", "{}.", "{})", "Answer: {}", "The answer is ({}).", "Option {}"]))
 def test_every_form_names_every_letter(index: int, form: str) -> None:
     assert parse_choice(form.format("ABCD"[index]), OPTIONS) == index
+
+
+@pytest.mark.parametrize(
+    ("text", "normal"),
+    [
+        ("On top of Plate.", "on top of plate"),
+        ("the cutting-board", "cutting board"),
+        ("  A  red\tcup\n", "red cup"),
+        ("Seven", "7"),
+        ("The answer is: in the sink", "in sink"),
+        ("ＣＵＰ", "cup"),
+        ("put_down", "put down"),
+        ("Café", "café"),
+        ("...", ""),
+        ("An", ""),
+        ("three twenty", "3 twenty"),
+    ],
+)
+def test_short_answers_become_one_form(text: str, normal: str) -> None:
+    assert normal_answer(text) == normal
+
+
+@given(st.text(alphabet=string.ascii_lowercase + " ", max_size=60))
+def test_case_marks_and_blanks_never_matter(text: str) -> None:
+    loud = "  " + text.upper().replace(" ", " -- ") + "!!\n"
+    assert normal_answer(loud) == normal_answer(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("yes", "yes"),
+        ("No.", "no"),
+        ("Yes, the cup moved.", "yes"),
+        ("The answer is no", "no"),
+        ("no no", "no"),
+        ("Yes or no?", None),
+        ("I think yes", None),
+        ("not at all", None),
+        ("none", None),
+        ("", None),
+    ],
+)
+def test_yes_and_no_are_read_at_the_beginning_only(text: str, said: str | None) -> None:
+    assert parse_yes_no(text) == said

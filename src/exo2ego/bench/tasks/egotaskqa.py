@@ -29,9 +29,7 @@ def load(split: str, root: Path, limit: int | None = None, seed: int = 0, full: 
     """
     rows, groups, answers = read_rows(root, split), read_groups(root), read_answer_set(root, split)
     if answers is not None and not {row.answer.lower() for row in rows} & set(answers):
-        raise FormatError(
-            f"{root}: no answer of {split}/test_qas.json is in {ANSWER_SET}; use the files of one release"
-        )
+        raise FormatError(f"{root}: {ANSWER_SET} has no answer of {split}/test_qas.json; use files of one release")
     return [
         _item(rows[index], answers, groups.get(rows[index].question_id, {}))
         for index in pick([row.question_id for row in rows], limit, seed)

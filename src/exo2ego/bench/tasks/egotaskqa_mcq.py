@@ -35,9 +35,7 @@ def load(root: Path, limit: int | None = None, seed: int = 0, full: bool = False
         item = _item(path, number, row, groups.get(str(number), {}))
         key = (item.question, item.videos[0].path)
         if key in items:
-            raise fail(
-                path, f"row {number}", "q", item.question, f"was asked of this video in row {items[key].item_id}"
-            )
+            raise fail(path, f"row {number}", "q", item.question, f"repeats row {items[key].item_id}; keep one of them")
         items[key] = item
     listed = list(items.values())
     return [listed[index] for index in pick([item.item_id for item in listed], limit, seed)]
