@@ -17,6 +17,7 @@ from exo2ego.bench.tasks.qaego4d_closed import FILE, TASK, load, option_order
 from exo2ego.errors import FormatError
 from exo2ego.records import Prediction
 
+REPEATS = "repeats an option, so there is no single answer"
 REAL = Path(__file__).parents[3] / "shared/data/qaego4d/annotations.QaEgo4D_test_close.sample1.json"
 
 
@@ -63,11 +64,11 @@ def test_neither_the_other_rows_nor_the_seed_change_a_question(tmp_path: Path) -
         (None, "row 2: wrong_answers = [] must be 3 texts; use " + FILE),
         (
             ["A  Box", "y", "z"],
-            "row 2: answer, wrong_answers = ('a box', 'A  Box', 'y', 'z') repeats an option, so there is no single answer",
+            f"row 2: answer, wrong_answers = ('a box', 'A  Box', 'y', 'z') {REPEATS}",
         ),
         (
             ["x", "y", "x "],
-            "row 2: answer, wrong_answers = ('a box', 'x', 'y', 'x') repeats an option, so there is no single answer",
+            f"row 2: answer, wrong_answers = ('a box', 'x', 'y', 'x') {REPEATS}",
         ),
     ],
 )

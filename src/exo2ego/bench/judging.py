@@ -99,9 +99,7 @@ def judge_run(
             if on_progress is not None:
                 on_progress(len(wanted) - len(waiting) + done - outages, len(wanted))
             if lost == len(records):
-                raise OutageError(
-                    f"judge {key} answers nothing; {done - outages} new verdicts kept, run it again later"
-                )
+                raise OutageError(f"judge {key} gives no reply; {done - outages} new ones are kept, run it again later")
     verdicts = read_verdicts(out, items, predictions)[key]
     return Judged(
         judge=key,
