@@ -17,7 +17,7 @@ WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "cup", "box", "hat",
 
 @pytest.fixture(scope="session")
 def encoder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A random BERT of 12 words as Transformers saves it: what a user may have besides a sentence-transformers folder."""
+    """A random BERT of 12 words as Transformers saves it, not a folder of sentence-transformers."""
     import torch
     from transformers import BertConfig, BertModel, BertTokenizer
 
@@ -38,9 +38,8 @@ def by_hand(one: str, two: str, encoder: Path) -> float:
 
     tokenizer, model = AutoTokenizer.from_pretrained(encoder), AutoModel.from_pretrained(encoder)
     with torch.inference_mode():
-        a, b = (
-            model(**tokenizer(text, return_tensors="pt")).last_hidden_state[0].numpy().mean(axis=0) for text in (one, two)
-        )
+        words = [model(**tokenizer(text, return_tensors="pt")).last_hidden_state[0] for text in (one, two)]
+    a, b = (vectors.numpy().mean(axis=0) for vectors in words)
     return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
 
 

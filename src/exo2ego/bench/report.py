@@ -181,6 +181,7 @@ def _average(runs: Sequence[RunScores]) -> Row | None:
                 n=sum(len(stratum.values) for stratum in strata),
                 unparsed=sum(table[name].score.unparsed for name in shared),
                 unscored=sum(table[name].score.unscored for name in shared),
+                unjudged=sum(table[name].score.unjudged for name in shared),
                 chance=sum(known) / len(known) if len(known) == len(chances) else None,
             )
         )
@@ -237,9 +238,14 @@ def cells(row: Row) -> list[str]:
         *(shown_gain(gain) for gain in row.gains[1:]),
         "–" if chance is None else f"{100 * chance:.1f}",
         _each(score.n for score in given),
-        _each(score.unparsed for score in given),
+        _each(_unread(score) for score in given),
         _each(score.unscored for score in given),
     ]
+
+
+def _unread(score: Score) -> str:
+    """Answers that could not be read and, where a judge was asked, its replies that could not."""
+    return f"{score.unparsed} + {score.unjudged} unjudged" if score.unjudged else str(score.unparsed)
 
 
 def _each(counts: Any) -> str:
@@ -252,13 +258,14 @@ def as_csv(report: Report) -> str:
     """Every figure of every run, one a line, in 0..1 with full precision."""
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(["run", "figure", "groups", "value", "low", "high", "n", "unparsed", "unscored", "chance"])
+    counts = ("n", "unparsed", "unscored", "chance", "unjudged")
+    writer.writerow(["run", "figure", "groups", "value", "low", "high", *counts])
     for row in report.rows:
         for name, score in zip(report.runs, row.scores, strict=True):
             if score is not None:
                 groups = ";".join(f"{key}={value}" for key, value in row.groups.items())
-                counts = [score.n, score.unparsed, score.unscored]
-                writer.writerow([name, row.name, groups, score.value, score.low, score.high, *counts, score.chance])
+                values = [score.value, score.low, score.high, score.n, score.unparsed, score.unscored]
+                writer.writerow([name, row.name, groups, *values, score.chance, score.unjudged])
     return table.getvalue()
 
 

@@ -66,7 +66,7 @@ def _two_lines(text: str) -> str:
 def _items(scores: Sequence[Score]) -> str:
     """How many items, and below, where there are any, how many answers were unreadable or absent in the worst run."""
     lines = [str(max(score.n for score in scores))]
-    for word in ("unparsed", "unscored"):
+    for word in ("unparsed", "unjudged", "unscored"):
         worst = max(getattr(score, word) for score in scores)
         lines += [f"{worst} {word}"] if worst else []
     return "\n".join(lines)

@@ -29,8 +29,8 @@ def similarity_run(out: Path, model_dir: Path) -> tuple[str, int]:
     items, predictions = read_answers(out)
     wanted = list(requests(items, predictions, NO_PROMPT))
     pairs = [(request.predicted, request.answer) for _, request in wanted]
-    key = f"{model_dir.resolve().name}#{folder_fingerprint(model_dir)[:8]}"
     values = cosines(pairs, model_dir)
+    key = f"{model_dir.resolve().name}#{folder_fingerprint(model_dir)[:8]}"
     known: dict[str, Any] = read_json(out / SIMILARITY_FILE) if (out / SIMILARITY_FILE).exists() else {}
     known[key] = {
         item_id: [request.digest, round(value, DIGITS)]
@@ -47,8 +47,8 @@ def cosines(pairs: list[tuple[str, str]], model_dir: Path) -> list[float]:
         MissingFileError, InputError: no such folder, or no sentence model in it.
         EnvironmentUnfitError: `sentence-transformers` is not installed.
     """
-    if not (model_dir / "config.json").is_file() and not (model_dir / "modules.json").is_file():
-        raise MissingFileError(f"--similarity {model_dir}: no sentence model there (config.json, modules.json)")
+    if not (model_dir / "config.json").is_file():
+        raise MissingFileError(f"--similarity {model_dir}: no sentence model there (config.json, model.safetensors)")
     try:
         from sentence_transformers import SentenceTransformer
     except ImportError as error:

@@ -66,6 +66,7 @@ def print_scores(terminal: "Console", scores: "TaskScores", out: Path) -> None:
         if measure.headline or "told" in measure.score.groups or (apart and not measure.score.groups):
             score = measure.score
             counts = f"n {score.n}, unparsed {score.unparsed}, unscored {score.unscored}"
+            counts += f", unjudged {score.unjudged}" if score.unjudged else ""
             part = ", ".join(score.groups.values())
             name = f"{score.name} [{part}]" if part else score.name
             terminal.print(f"{name}: {shown(score)} ({counts})", markup=False)

@@ -44,9 +44,7 @@ class JudgeCommand:
             raise InputError("bench judge: --prompt is for a judge; add --judge JUDGE")
         folders = [folder for folder in run_folders(self.run) if judgeable(folder)]
         if not folders:
-            raise InputError(
-                f"{self.run}: no run with free text to judge; qaego4d_open and EgoTaskQA's `exact` have it"
-            )
+            raise InputError(f"{self.run}: no run with free text here; qaego4d_open and EgoTaskQA (exact) have it")
         self._judge(folders)
         if self.agreement:
             for folder in folders:
