@@ -8,11 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exo2ego.bench.retrieval import AT_ONCE, Grades, Lots, relevancy, retrieval
+from exo2ego.bench import retrieval as module
+from exo2ego.bench.retrieval import Grades, Lots, ranking, relevancy, retrieval
 from exo2ego.bench.tasks import epic_files
 from exo2ego.errors import InputError
 
 REAL = Path(__file__).parents[3] / "shared/data/epic_kitchens_mir"
+KINDS = ("wide", "outlier", "huge", "tiny", "few")
 GRADES = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -58,16 +60,39 @@ def test_retrieval_equals_the_literal_version_with_and_without_ties(
         assert found.ndcg[row] == pytest.approx(slow_ndcg(*query))
 
 
-def test_rows_ranked_in_blocks_are_the_rows_ranked_alone() -> None:
+@settings(max_examples=60)
+@given(
+    st.integers(1, 4),
+    st.integers(1, 60),
+    st.sampled_from(["wide", "outlier", "huge", "tiny", "few"]),
+    st.integers(0, 99),
+)
+def test_however_the_values_lie_the_ranking_is_the_exact_one(rows: int, columns: int, kind: str, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    values = {
+        "wide": generator.standard_cauchy((rows, columns)),
+        # All but one value fall into one place of a 16-bit scale: only the values themselves tell them apart.
+        "outlier": np.where(np.arange(columns) == columns // 2, 1e9, generator.random((rows, columns))),
+        "huge": generator.choice([-1.7e308, 1.7e308, 0.0], (rows, columns)),
+        "tiny": generator.integers(0, 9, (rows, columns)) * 5e-324,
+        "few": generator.integers(0, 3, (rows, columns)).astype(float),
+    }[kind]
+    lots = Lots(columns, seed)
+    for row, order in enumerate(ranking(values, lots, 7)):
+        drawn = lots.of(np.full(columns, row + 7), np.arange(columns))
+        assert order.tolist() == sorted(range(columns), key=lambda c: (-values[row, c], drawn[c]))
+
+
+def test_rows_ranked_in_blocks_are_the_rows_ranked_together(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = np.random.default_rng(0)
-    width = AT_ONCE // 3
-    relevance = generator.choice(GRADES, size=(5, width))
+    relevance = generator.choice(GRADES, size=(11, 7))
     relevance[:, 2] = 1.0
-    similarity = generator.random(relevance.shape)
+    similarity = generator.integers(0, 5, relevance.shape).astype(float)
     whole = retrieval(similarity, relevance)
-    tail = retrieval(similarity[3:], relevance[3:])
-    np.testing.assert_allclose(whole.ndcg[3:], tail.ndcg)
-    np.testing.assert_allclose(whole.average_precision[3:], tail.average_precision)
+    monkeypatch.setattr(module, "AT_ONCE", 3 * 7)
+    parts = retrieval(similarity, relevance)
+    np.testing.assert_allclose(parts.ndcg, whole.ndcg)
+    np.testing.assert_allclose(parts.average_precision, whole.average_precision)
 
 
 def test_a_model_that_says_the_same_of_everything_gains_nothing_from_the_order_of_the_file() -> None:
@@ -91,6 +116,8 @@ def test_what_cannot_be_scored_is_refused() -> None:
         retrieval(np.array([[0.0, -np.inf]]), np.ones((1, 2)))
     with pytest.raises(InputError, match=r"relevance\[1, 0\] = nan"):
         retrieval(good, nan)
+    with pytest.raises(InputError, match=r"relevance\[0, 1\] = 1.5 .* must be in 0..1"):
+        retrieval(good, np.array([[1.0, 1.5], [1.0, 0.0]]))
     with pytest.raises(InputError, match="query 1 has no candidate"):
         retrieval(good, np.array([[1.0, 0.0], [0.5, 0.0]]))
     with pytest.raises(InputError, match="shapes"):

@@ -6,7 +6,7 @@ from how often each value occurs, and one sort a row, by similarity, is all that
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,12 @@ from exo2ego.errors import InputError
 
 AT_ONCE = 1 << 20
 """Pairs ranked together: 8 MB an array, so that temporaries stay small beside the full matrix."""
+
+T = TypeVar("T", bound=np.generic)
+
+PICTURE = 65_535.0
+EXCHANGES = 16
+"""Rounds; a run of m values that share a picture needs m at most."""
 
 Codes = NDArray[np.unsignedinteger[Any]]
 
@@ -31,11 +37,11 @@ class Grades:
 
     @classmethod
     def of(cls, matrix: Floats) -> "Grades":
-        """The same matrix in codes. Raises InputError for a value that is not finite, or for too many values."""
-        bad = np.argwhere(~np.isfinite(matrix))
+        """The same matrix in codes. Raises InputError for a value outside 0..1, or for too many different values."""
+        bad = np.argwhere(~((matrix >= 0) & (matrix <= 1)))
         if len(bad):
             place = tuple(int(index) for index in bad[0])
-            raise InputError(f"retrieval: relevance{list(place)} = {matrix[place]} ({len(bad)} such); must be finite")
+            raise InputError(f"retrieval: relevance{list(place)} = {matrix[place]} ({len(bad)} such); must be in 0..1")
         levels, codes = np.unique(matrix, return_inverse=True)
         if len(levels) > 1 << 16:
             raise InputError(f"retrieval: relevance has {len(levels)} different values; grades have at most 65536")
@@ -86,7 +92,7 @@ def relevancy(
         raise InputError("relevancy: a clip and a sentence have no noun class; every row needs one")
     verbs = [np.array([verb for verb, _ in some]) for some in (clips, sentences)]
     table = _graded(verbs[0][:, None] == verbs[1][None, :], shared, union)
-    return Grades(levels=table.levels, codes=table.codes[rows][:, columns])
+    return Grades(levels=table.levels, codes=np.take(table.codes[rows], columns, axis=1))
 
 
 def _graded(same: NDArray[np.bool_], shared: NDArray[np.int32], union: NDArray[np.int32]) -> Grades:
@@ -188,11 +194,59 @@ class Lots:
 
 
 def ranking(similarity: Floats, lots: Lots, first_row: int) -> NDArray[np.intp]:
-    """Columns of each row, best first; equals by lot."""
-    order = np.argsort(-similarity, axis=1)
-    ranked = np.take_along_axis(similarity, order, axis=1)
+    """Columns of each row, best first; equals by lot.
+
+    Rows are first sorted by a 16-bit picture of their values, which NumPy does by radix, nine times as fast as by
+    the values; what the picture could not tell apart stands side by side and is put right by a few exchanges.
+    """
+    pictures = _pictures(similarity)
+    order = np.argsort(pictures, axis=1, kind="stable")
+    ranked = _taken(similarity, order)
+    _exchange(order, ranked)
+    wrong = np.flatnonzero((ranked[:, 1:] > ranked[:, :-1]).any(axis=1))
+    if len(wrong):  # values so uneven that thousands share a picture
+        order[wrong] = np.argsort(-similarity[wrong], axis=1)
+        ranked[wrong] = np.take_along_axis(similarity[wrong], order[wrong], axis=1)
     _order_equals(order, ranked, lots, first_row)
     return order
+
+
+def _pictures(similarity: Floats) -> NDArray[np.uint16]:
+    """uint16 of the same shape, never greater for a greater value of the same row."""
+    highest = similarity.max(axis=1, keepdims=True)
+    with np.errstate(divide="ignore", over="ignore", invalid="ignore"):
+        scale = PICTURE / (highest - similarity.min(axis=1, keepdims=True))
+    scale[~np.isfinite(scale)] = 0.0  # a row of equals, or of a span beyond float64
+    with np.errstate(over="ignore", invalid="ignore"):
+        pictures: NDArray[np.uint16] = np.minimum((highest - similarity) * scale, PICTURE).astype(np.uint16)
+    return pictures
+
+
+def _taken(table: NDArray[T], order: NDArray[np.intp]) -> NDArray[T]:
+    """Each row in its order; row by row, which is twice as fast as `take_along_axis`."""
+    out = np.empty_like(table)
+    for row, places, target in zip(table, order, out, strict=True):
+        np.take(row, places, out=target, mode="clip")  # "clip" writes without a buffer; all places exist
+    return out
+
+
+def _exchange(order: NDArray[np.intp], ranked: Floats) -> None:
+    """Exchange neighbours of a row that stand the wrong way round, some rounds long, in place."""
+    columns = ranked.shape[1]
+    values, places = ranked.reshape(-1), order.reshape(-1)
+    rows, left = np.nonzero(ranked[:, 1:] > ranked[:, :-1])
+    wrong = rows * columns + left
+    for _ in range(EXCHANGES):
+        if not len(wrong) or len(wrong) > ranked.size // 8:
+            return
+        alone = np.ones(len(wrong), dtype=bool)
+        alone[1:] = np.diff(wrong) > 1
+        here = wrong[alone]
+        for array in (values, places):
+            array[here], array[here + 1] = array[here + 1], array[here]
+        near = np.concatenate((here - 1, here + 1, wrong[~alone]))
+        near = near[(near >= 0) & (near % columns != columns - 1)]
+        wrong = np.unique(near[values[near + 1] > values[near]])
 
 
 def _order_equals(order: NDArray[np.intp], ranked: Floats, lots: Lots, first_row: int) -> None:
@@ -212,34 +266,37 @@ def _order_equals(order: NDArray[np.intp], ranked: Floats, lots: Lots, first_row
 def _figures(
     codes: Codes, levels: Floats, order: NDArray[np.intp], discount: Floats, first_row: int
 ) -> tuple[Floats, Floats]:
-    """AP and nDCG of some rows."""
-    rows = len(codes)
-    counts = _counts(codes, len(levels))
-    full = int(np.searchsorted(levels, 1.0))
-    perfect = counts[:, full] if full < len(levels) and levels[full] == 1.0 else np.zeros(rows, dtype=np.intp)
-    if (perfect == 0).any():
-        row = int(np.flatnonzero(perfect == 0)[0]) + first_row
+    """AP and nDCG of some rows. Only candidates with some relevance add to either: a ninth of all on the real files."""
+    rows, columns = codes.shape
+    ranked = _taken(codes, order)
+    some = np.flatnonzero(ranked >= np.searchsorted(levels, 0.0, side="right"))
+    found = ranked.reshape(-1)[some]
+    row, place = np.divmod(some, columns)
+    counts = np.bincount(row * len(levels) + found, minlength=rows * len(levels)).reshape(rows, len(levels))
+    full = _require_perfect(counts, levels, first_row)
+    gains, relevant = levels[found], counts.sum(axis=1)
+    cumulated = np.cumsum(gains)
+    cumulated -= np.repeat(np.concatenate(([0.0], cumulated))[np.cumsum(relevant) - relevant], relevant)
+    hit = found == full
+    precision = np.bincount(row[hit], weights=cumulated[hit] / (place[hit] + 1.0), minlength=rows)
+    within = place < relevant[row]
+    gain = np.bincount(row[within], weights=gains[within] * discount[place[within]], minlength=rows)
+    return precision / counts[:, full], gain / _ideal(counts, levels, discount)
+
+
+def _require_perfect(counts: NDArray[np.intp], levels: Floats, first_row: int) -> int:
+    """The code of relevance 1. Raises InputError: a row has no such candidate, so it has no average precision."""
+    full = len(levels) - 1
+    lacking = counts[:, full] == 0 if levels[full] == 1.0 else np.ones(len(counts), dtype=bool)
+    if lacking.any():
+        row = int(np.flatnonzero(lacking)[0]) + first_row
         raise InputError(f"retrieval: query {row} has no candidate of relevance 1; leave such queries out")
-    ranked = np.take_along_axis(codes, order, axis=1)
-    gains = levels[ranked]
-    hits, places = np.nonzero(ranked == full)
-    precision = np.cumsum(gains, axis=1)[hits, places] / (places + 1.0)
-    average = np.bincount(hits, weights=precision, minlength=rows) / perfect
-    relevant = counts[:, levels > 0].sum(axis=1)
-    gain = np.array([gains[row, :k] @ discount[:k] for row, k in enumerate(relevant)])
-    return average, gain / _ideal(counts, levels, discount)
-
-
-def _counts(codes: Codes, levels: int) -> NDArray[np.intp]:
-    """int[rows, levels]: how many candidates of each row have each value."""
-    rows = len(codes)
-    flat = (codes + (np.arange(rows, dtype=np.int64) * levels)[:, None]).ravel()
-    return np.bincount(flat, minlength=rows * levels).reshape(rows, levels)
+    return full
 
 
 def _ideal(counts: NDArray[np.intp], levels: Floats, discount: Floats) -> Floats:
-    """DCG of each row's best order: all candidates of the highest value first."""
+    """DCG of each row's best order: all candidates of the highest relevance first."""
     total = np.concatenate(([0.0], np.cumsum(discount)))
     ends = np.cumsum(counts[:, ::-1], axis=1)
-    gains: Floats = (total[ends] - total[ends - counts[:, ::-1]]) @ np.where(levels > 0, levels, 0.0)[::-1]
+    gains: Floats = (total[ends] - total[ends - counts[:, ::-1]]) @ levels[::-1]
     return gains

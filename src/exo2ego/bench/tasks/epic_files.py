@@ -61,7 +61,12 @@ def load(root: Path, limit: int | None = None, seed: int = 0, full: bool = False
     options = tuple(text for _, text in sentences)
     groups = read_groups(root)
     prior = prior_item(QUESTION, options, {"sentences": [_class_record(name, classes[name]) for name, _ in sentences]})
-    return [prior, *(_clip(clips_path, *rows[name], options, classes[name], groups.get(name, {})) for name in kept)]
+    recordings = dict.fromkeys(rows[name][1]["video_id"] for name in kept)
+    videos = {video_id: epic_video(root, video_id) for video_id in recordings}  # a few hundred, for thousands of clips
+    return [
+        prior,
+        *(_clip(clips_path, *rows[name], videos, options, classes[name], groups.get(name, {})) for name in kept),
+    ]
 
 
 def _classes(path: Path, line: int, row: Mapping[str, str]) -> Classes:
@@ -104,6 +109,7 @@ def _clip(
     path: Path,
     line: int,
     row: Mapping[str, str],
+    videos: Mapping[str, str | None],
     options: tuple[str, ...],
     classes: Classes,
     labels: Mapping[str, str],
@@ -111,7 +117,7 @@ def _clip(
     start_s, stop_s = (seconds(path, line, name, row[name]) for name in ("start_timestamp", "stop_timestamp"))
     if not start_s < stop_s:
         raise fail(path, f"line {line}", "stop_timestamp", row["stop_timestamp"], "must be after start_timestamp")
-    name = epic_video(path.parent, row["video_id"])
+    name = videos[row["video_id"]]
     if name is None:
         raise fail(path, f"line {line}", "video_id", row["video_id"], "must look like P01_11")
     return Item(
