@@ -21,6 +21,21 @@ def plans(plan_spec: SimSpec) -> list[TakePlan]:
 
 
 @pytest.fixture(scope="session")
+def exam_spec() -> SimSpec:
+    """A hundred test takes that nobody renders: enough for every kind of question."""
+    return SimSpec(
+        out=Path("unused"),
+        takes=100,
+        seed=5,
+        split_fractions=(0.0, 0.0, 1.0),
+        qaego4d_questions=3000,
+        egotaskqa_questions=9000,
+        egoplan_questions=400,
+        charades_videos=300,
+    )
+
+
+@pytest.fixture(scope="session")
 def tiny_spec(tmp_path_factory: pytest.TempPathFactory) -> SimSpec:
     """Three takes (one of each split) of 32 px at 5 frames a second."""
     out = tmp_path_factory.mktemp("world") / "sim"

@@ -9,6 +9,16 @@ from exo2ego.cli.common import VerbParser, at_least
 if TYPE_CHECKING:
     from exo2ego.sim.spec import SimSpec
 
+_MOST = (
+    ("--bench-questions", 400, "EgoSchema-style questions"),
+    ("--egomcq-questions", 150, "EgoMCQ questions"),
+    ("--mir-clips", 120, "EPIC MIR clips"),
+    ("--qaego4d-questions", 160, "QAEgo4D questions"),
+    ("--egotaskqa-questions", 200, "EgoTaskQA questions"),
+    ("--charades-videos", 60, "Charades-Ego videos"),
+    ("--egoplan-questions", 80, "EgoPlan questions"),
+    ("--vln-questions", 60, "VLN-QA questions"),
+)
 _EXAMPLE = "exo2ego sim --out world --takes 60 --seed 0 --workers 2"
 
 
@@ -48,16 +58,14 @@ def _parser() -> VerbParser:
         metavar=("FEWEST", "MOST"),
         help="narrated steps of a take (default 6 15)",
     )
-    parser.add_argument(
-        "--bench-questions", type=at_least(0), default=400, help="most EgoSchema-style questions (default 400)"
-    )
-    parser.add_argument("--egomcq-questions", type=at_least(0), default=150, help="most EgoMCQ questions (default 150)")
-    parser.add_argument("--mir-clips", type=at_least(0), default=120, help="most retrieval clips (default 120)")
+    for flag, most, what in _MOST:
+        parser.add_argument(flag, type=at_least(0), default=most, help=f"most {what} (default {most})")
+    parser.add_argument("--benches", nargs="+", metavar="NAME", help="folders of bench/ to write (default: all)")
     return parser
 
 
 def _spec(options: argparse.Namespace) -> "SimSpec":
-    from exo2ego.sim.spec import SimSpec
+    from exo2ego.sim.spec import BENCHES, SimSpec
 
     return SimSpec(
         out=options.out,
@@ -72,6 +80,12 @@ def _spec(options: argparse.Namespace) -> "SimSpec":
         bench_questions=options.bench_questions,
         egomcq_questions=options.egomcq_questions,
         mir_clips=options.mir_clips,
+        qaego4d_questions=options.qaego4d_questions,
+        egotaskqa_questions=options.egotaskqa_questions,
+        charades_videos=options.charades_videos,
+        egoplan_questions=options.egoplan_questions,
+        vln_questions=options.vln_questions,
+        benches=BENCHES if options.benches is None else tuple(options.benches),
     )
 
 

@@ -1,49 +1,52 @@
 """The benchmark folders of the simulated world (test takes only), in the real files' forms."""
 
-import csv
-import io
-import json
-from collections.abc import Iterable
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from exo2ego.sim import bench_charades, bench_egoplan, bench_egotaskqa, bench_qaego4d, bench_vln
+from exo2ego.sim.bench_files import (
+    INFO_COLUMNS,
+    INFO_FILE,
+    Pair,
+    bench_pairs,
+    copy_video,
+    epic_file,
+    epic_id,
+    info,
+    video_of,
+    write_csv,
+    write_json,
+)
 from exo2ego.sim.bench_questions import BenchQuestion, choose
-from exo2ego.sim.egoexo4d import EGO_FILE, exo_file
 from exo2ego.sim.encode import cut, write_bytes
 from exo2ego.sim.instruct import span
 from exo2ego.sim.narrate import text_of
 from exo2ego.sim.spec import KINDS, VERBS, SimSpec
 from exo2ego.sim.world import Event, TakePlan, uid
 
-Pair = tuple[TakePlan, Event]
 _TOLD = {"facet": "action", "told": "told"}
 
 
 def write_benches(spec: SimSpec, plans: list[TakePlan], tree: Path) -> None:
-    """Write `bench/` from the rendered takes under `tree`; videos that are there already are kept."""
-    root = spec.out / "bench"
-    pairs = [(plan, event) for plan in plans if plan.split == "test" for event in plan.events]
-    _egomcq(spec, pairs, tree, root / "egomcq")
-    questions = choose(spec, plans)
-    for folder, ego in (("egoschema", True), ("egoschema_exo", False)):
-        _egoschema(spec, questions, tree, root / folder, ego=ego)
-    _epic_mir(spec, pairs, tree, root / "epic_mir")
-
-
-def _json(path: Path, content: Any) -> None:
-    write_bytes(path, (json.dumps(content, indent=1) + "\n").encode())
-
-
-def _copy(source: Path, target: Path) -> None:
-    if not target.exists():
-        write_bytes(target, source.read_bytes())
-
-
-def video_of(tree: Path, plan: TakePlan, *, ego: bool = True) -> Path:
-    """A take's ego video, or that of its best fixed camera."""
-    return tree / "takes" / plan.take_name / (EGO_FILE if ego else exo_file(plan.best_exo))
+    """Write the folders `spec.benches` of `bench/` from the takes under `tree`; videos that are there are kept."""
+    pairs, questions = bench_pairs(plans), choose(spec, plans)
+    writers: dict[str, Callable[[Path], None]] = {
+        "egomcq": partial(_egomcq, spec, pairs, tree),
+        "egoschema": partial(_egoschema, spec, questions, tree, True),
+        "egoschema_exo": partial(_egoschema, spec, questions, tree, False),
+        "epic_mir": partial(_epic_mir, spec, pairs, tree),
+        "qaego4d": partial(bench_qaego4d.write, spec, plans, tree),
+        "egotaskqa": partial(bench_egotaskqa.write, spec, plans, tree),
+        "charades_ego": partial(bench_charades.write, spec, plans, tree),
+        "egoplan": partial(bench_egoplan.write, spec, plans, tree),
+        "vln_qa": partial(bench_vln.write, spec),
+    }
+    for name in spec.benches:
+        writers[name](spec.out / "bench" / name)
 
 
 # EgoMCQ ---------------------------------------------------------------------------------------------------------------
@@ -55,39 +58,38 @@ def egomcq(spec: SimSpec, pairs: list[Pair]) -> dict[str, Any]:
     rows: list[dict[str, Any]] = []
     for kind in (1, 2):
         wanted = spec.egomcq_questions // 2 + (spec.egomcq_questions % 2 if kind == 1 else 0)
-        order = rng.permutation(len(pairs))
-        for number in order:
-            if wanted == 0:
-                break
-            wrong = _wrong_clips(rng, pairs, pairs[number], intra=kind == 2)
-            if wrong is not None:
-                rows.append(_mcq_row(rng, pairs[number], wrong, kind))
+        queried: set[str] = set()
+        # A draw that has no five clips, or whose query was asked, is given up: so many draws find what there is.
+        for _ in range(4 * len(pairs)):
+            clips = _five_clips(rng, pairs, intra=kind == 2) if wanted else None
+            if clips is not None and clips[0][1].event_id not in queried:
+                queried.add(clips[0][1].event_id)
+                rows.append(_mcq_row(rng, clips, kind))
                 wanted -= 1
     return {str(number): row for number, row in enumerate(rows)}
 
 
-def _wrong_clips(rng: np.random.Generator, pairs: list[Pair], right: Pair, *, intra: bool) -> list[Pair] | None:
-    """Four clips that the narration does not fit: of the same take, or each of another take (also of each other)."""
-    plan, event = right
+def _five_clips(rng: np.random.Generator, pairs: list[Pair], *, intra: bool) -> list[Pair] | None:
+    """Five clips with five narrations, of one take or of five, in an order drawn by lot; the first is asked for."""
     found: list[Pair] = []
-    takes = {plan.take_uid}
+    texts: set[str] = set()
+    takes: set[str] = set()
     for number in rng.permutation(len(pairs)):
-        other_plan, other = pairs[number]
-        if (other.verb, other.kind) == (event.verb, event.kind):
-            continue
-        if intra == (other.take_uid == plan.take_uid) and (intra or other.take_uid not in takes):
-            found.append((other_plan, other))
-            takes.add(other.take_uid)
-            if len(found) == 4:
-                return found
+        plan, event = pairs[number]
+        fits = not found or (plan.take_uid == found[0][0].take_uid if intra else plan.take_uid not in takes)
+        if fits and text_of(event) not in texts:
+            found.append((plan, event))
+            texts.add(text_of(event))
+            takes.add(plan.take_uid)
+            if len(found) == 5:
+                return [found[place] for place in rng.permutation(5)]
     return None
 
 
-def _mcq_row(rng: np.random.Generator, right: Pair, wrong: list[Pair], kind: int) -> dict[str, Any]:
-    clips = [right, *wrong]
+def _mcq_row(rng: np.random.Generator, clips: list[Pair], kind: int) -> dict[str, Any]:
     order = [int(number) for number in rng.permutation(5)]
     choices = {str(place): _mcq_clip(*clips[number]) for place, number in enumerate(order)}
-    return {"answer": order.index(0), "query": _mcq_clip(*right), "choices": choices, "types": kind}
+    return {"answer": order.index(0), "query": _mcq_clip(*clips[0]), "choices": choices, "types": kind}
 
 
 def _mcq_clip(plan: TakePlan, event: Event) -> dict[str, Any]:
@@ -108,16 +110,16 @@ def _mcq_clip(plan: TakePlan, event: Event) -> dict[str, Any]:
 
 def _egomcq(spec: SimSpec, pairs: list[Pair], tree: Path, root: Path) -> None:
     rows = egomcq(spec, pairs)
-    _json(root / "egomcq.json", rows)
-    _json(root / "groups.json", {name: _TOLD for name in rows})
+    write_json(root / "egomcq.json", rows)
+    write_json(root / "groups.json", {name: _TOLD for name in rows})
     for plan in {plan.take_uid: plan for plan, _ in pairs}.values():
-        _copy(video_of(tree, plan), root / "videos" / f"{plan.take_uid}.mp4")
+        copy_video(video_of(tree, plan), root / "videos" / f"{plan.take_uid}.mp4")
 
 
 # EgoSchema ------------------------------------------------------------------------------------------------------------
 
 
-def _egoschema(spec: SimSpec, questions: list[BenchQuestion], tree: Path, root: Path, *, ego: bool) -> None:
+def _egoschema(spec: SimSpec, questions: list[BenchQuestion], tree: Path, ego: bool, root: Path) -> None:
     rows, windows = [], {}
     for one in questions:
         drive = uid(spec.seed, "drive", one.q_uid).replace("-", "")
@@ -125,10 +127,10 @@ def _egoschema(spec: SimSpec, questions: list[BenchQuestion], tree: Path, root: 
         rows.append({"q_uid": one.q_uid, "google_drive_id": drive, "question": one.question, **options})
         start_s, end_s = span(one.plan, one.event)
         windows[one.q_uid] = {"video_uid": one.plan.take_uid, "starting_sec": start_s, "ending_sec": end_s}
-    _json(root / "questions.json", rows)
-    _json(root / "subset_answers.json", {one.q_uid: one.answer for one in questions})
-    _json(root / "uid_to_ego4d.json", windows)
-    _json(root / "groups.json", {one.q_uid: one.labels for one in questions})
+    write_json(root / "questions.json", rows)
+    write_json(root / "subset_answers.json", {one.q_uid: one.answer for one in questions})
+    write_json(root / "uid_to_ego4d.json", windows)
+    write_json(root / "groups.json", {one.q_uid: one.labels for one in questions})
     by_take: dict[str, list[BenchQuestion]] = {}
     for one in questions:
         if not (root / "videos" / f"{one.q_uid}.mp4").exists():
@@ -156,11 +158,6 @@ def _stamp(seconds: float, digits: int = 2) -> str:
     return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}.{part:0{digits}d}"
 
 
-def video_id(plan: TakePlan) -> str:
-    """An EPIC-KITCHENS-like id: who, and a number of the recording."""
-    return f"P{plan.actor.participant:02d}_{plan.index + 1:02d}"
-
-
 def mir_rows(spec: SimSpec, pairs: list[Pair]) -> list[dict[str, Any]]:
     """Rows of `EPIC_100_retrieval_test.csv`, whole takes after each other until there are enough clips."""
     rows = []
@@ -168,9 +165,9 @@ def mir_rows(spec: SimSpec, pairs: list[Pair]) -> list[dict[str, Any]]:
         start_s, stop_s = span(plan, event)
         verb, noun = VERBS[event.verb], event.kind
         values = (
-            f"{video_id(plan)}_{event.index}",
-            video_id(plan).split("_")[0],
-            video_id(plan),
+            f"{epic_id(plan)}_{event.index}",
+            epic_id(plan).split("_")[0],
+            epic_id(plan),
             _stamp(event.middle_s, 3),
             _stamp(start_s),
             _stamp(stop_s),
@@ -188,26 +185,15 @@ def mir_rows(spec: SimSpec, pairs: list[Pair]) -> list[dict[str, Any]]:
     return rows
 
 
-def _csv(path: Path, columns: Iterable[str], rows: list[dict[str, Any]]) -> None:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(columns), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_bytes(path, text.getvalue().encode())
-
-
 def _epic_mir(spec: SimSpec, pairs: list[Pair], tree: Path, root: Path) -> None:
     rows = mir_rows(spec, pairs)
     first: dict[str, dict[str, Any]] = {}
     for row in rows:
         first.setdefault(row["narration"], {"narration_id": row["narration_id"], "narration": row["narration"]})
-    _csv(root / "EPIC_100_retrieval_test.csv", _CLIP_COLUMNS, rows)
-    _csv(root / "EPIC_100_retrieval_test_sentence.csv", ("narration_id", "narration"), list(first.values()))
-    _json(root / "groups.json", {row["narration_id"]: _TOLD for row in rows})
-    videos = []
-    for plan in {plan.take_uid: plan for plan, _ in pairs[: spec.mir_clips]}.values():
-        name = video_id(plan)
-        size = f"{spec.size_px}x{spec.size_px}"
-        videos.append({"video_id": name, "duration": f"{plan.duration_s:.6f}", "fps": spec.fps, "resolution": size})
-        _copy(video_of(tree, plan), root / "videos" / name.split("_")[0] / f"{name}.MP4")
-    _csv(root / "EPIC_100_video_info.csv", ("video_id", "duration", "fps", "resolution"), videos)
+    write_csv(root / "EPIC_100_retrieval_test.csv", _CLIP_COLUMNS, rows)
+    write_csv(root / "EPIC_100_retrieval_test_sentence.csv", ("narration_id", "narration"), list(first.values()))
+    write_json(root / "groups.json", {row["narration_id"]: _TOLD for row in rows})
+    shown = list({plan.take_uid: plan for plan, _ in pairs[: spec.mir_clips]}.values())
+    for plan in shown:
+        copy_video(video_of(tree, plan), root / "videos" / epic_file(plan))
+    write_csv(root / INFO_FILE, INFO_COLUMNS, [info(spec, plan) for plan in shown])

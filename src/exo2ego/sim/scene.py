@@ -12,6 +12,8 @@ from exo2ego.sim.spec import COLOURS
 from exo2ego.sim.world import Event, Item, TakePlan
 
 Colour = tuple[float, float, float]
+BARE_SHAPES = 9
+"""Shapes of a room without its table."""
 RELEASE = 0.55
 """Share of the withdrawal after which the hand has put the object down."""
 
@@ -26,9 +28,9 @@ class Shape:
     tint: Colour
 
 
-def _room(plan: TakePlan) -> list[Shape]:
-    """Floor, walls, decoration and table; the room's look depends on its number only."""
-    rng = np.random.default_rng([77, plan.room])
+def room_shapes(room: int) -> list[Shape]:
+    """Floor, walls and decoration (the first `BARE_SHAPES`), then the table; the look depends on the number only."""
+    rng = np.random.default_rng([77, room])
 
     def dull(low: float, high: float) -> Colour:
         r, g, b = np.clip(rng.uniform(low, high) + rng.uniform(-0.07, 0.07, 3), 0, 1)
@@ -87,7 +89,7 @@ class Scene:
     def __init__(self, plan: TakePlan) -> None:
         """Build the shapes of one take."""
         self.plan = plan
-        still = _room(plan) + _body(plan)
+        still = room_shapes(plan.room) + _body(plan)
         arm = [
             (CAPSULE, plan.actor.clothes),
             (CAPSULE, plan.actor.clothes),

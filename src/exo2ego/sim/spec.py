@@ -48,6 +48,19 @@ TEST_ROOMS = frozenset(range(12, 16))
 """Rooms that only the test split uses."""
 
 
+BENCHES = (
+    *("egomcq", "egoschema", "egoschema_exo", "epic_mir"),
+    *("qaego4d", "egotaskqa", "charades_ego", "egoplan", "vln_qa"),
+)
+"""The benchmark folders; `egoschema_exo` asks the questions of `egoschema` about a fixed camera's videos."""
+
+MOST = (
+    *("bench_questions", "egomcq_questions", "mir_clips", "qaego4d_questions", "egotaskqa_questions"),
+    *("charades_videos", "egoplan_questions", "vln_questions"),
+)
+"""The fields of `SimSpec` that say how much a benchmark has at most."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimSpec:
     """Everything that decides what is written; equal specs give equal annotation bytes.
@@ -75,6 +88,14 @@ class SimSpec:
     """Most EgoSchema-style questions."""
     egomcq_questions: int = 150
     mir_clips: int = 120
+    qaego4d_questions: int = 160
+    egotaskqa_questions: int = 200
+    charades_videos: int = 60
+    egoplan_questions: int = 80
+    vln_questions: int = 60
+    """Each of these is the most that is written; a small world has fewer."""
+    benches: tuple[str, ...] = BENCHES
+    """Which folders of `bench/` to write."""
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
@@ -93,8 +114,13 @@ class SimSpec:
             raise InputError(f"exo_cameras are {self.exo_cameras}: use fewest <= most, 1 to 6")
         if not 1 <= self.steps[0] <= self.steps[1] <= 60:
             raise InputError(f"steps are {self.steps}: use fewest <= most, 1 to 60")
-        if min(self.bench_questions, self.egomcq_questions, self.mir_clips) < 0:
-            raise InputError("bench_questions, egomcq_questions and mir_clips must not be negative")
+        most = {name: getattr(self, name) for name in MOST}
+        for name, number in most.items():
+            if number < 0:
+                raise InputError(f"{name} is {number}: must not be negative")
+        unknown = sorted(set(self.benches) - set(BENCHES))
+        if unknown or len(set(self.benches)) < len(self.benches):
+            raise InputError(f"benches are {', '.join(self.benches)}: use each once of {', '.join(BENCHES)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,13 +10,14 @@ import numpy as np
 
 from exo2ego.records import SPLITS
 from exo2ego.sim.actions import rest_offset
+from exo2ego.sim.goals import Goal, Pursuit
 from exo2ego.sim.spec import COLOURS, HANDS, KINDS, ROOMS, SCENARIOS, TEST_ROOMS, VERBS, SimSpec
 
-WORLD_VERSION = 2
+WORLD_VERSION = 3
 """Raise it whenever equal specs give other takes than before: folders of another version are not resumed."""
 HELD_OUT_SHARE = 0.15
-HELD_OUT_WISH = 0.5
-"""How often a test step is held out on purpose, where the table allows it."""
+HELD_OUT_WISH = 0.65
+"""How often a free step of a test take is held out on purpose, where the table allows it."""
 ACT_S = 1.5
 BOUNDS_M = ((-0.34, 0.34), (-0.19, 0.25))
 """Where an object may stand: x and y range on the table."""
@@ -116,6 +117,8 @@ class TakePlan:
     fps: int
     sun: tuple[float, float, float]
     brightness: float
+    goal: Goal | None
+    """The procedure pursued; only test takes have one."""
 
     @property
     def duration_s(self) -> float:
@@ -161,7 +164,8 @@ def plan_take(spec: SimSpec, index: int, split: str) -> TakePlan:
     take_uid = uid(spec.seed, "take", index)
     cameras = _plan_cameras(rng, spec.exo_cameras)
     items = _plan_items(rng, scenario)
-    events = _plan_events(rng, take_uid, items, spec.steps, test=split == "test")
+    pursuit = _pursuit(spec, index, scenario, items) if split == "test" else None
+    events = _plan_events(rng, take_uid, items, spec.steps, pursuit)
     capture = f"sim_{SCENARIOS[scenario][1]}{index:04d}"
     return TakePlan(
         index=index,
@@ -180,7 +184,17 @@ def plan_take(spec: SimSpec, index: int, split: str) -> TakePlan:
         fps=spec.fps,
         sun=(float(rng.uniform(-0.6, 0.6)), float(rng.uniform(-0.6, 0.6)), -1.0),
         brightness=float(rng.uniform(0.75, 1.1)),
+        goal=pursuit.goal if pursuit else None,
     )
+
+
+def _pursuit(spec: SimSpec, index: int, scenario: str, items: tuple[Item, ...]) -> Pursuit:
+    """The goal of a test take; it draws from a stream of their own, so that takes without goals are as ever."""
+
+    def held(verb: str, number: int) -> bool:
+        return is_held_out(items[number].kind, items[number].colour, verb)
+
+    return Pursuit(np.random.default_rng([spec.seed, 6, index]), scenario, len(items), held)
 
 
 def _dull(rng: np.random.Generator, low: float, high: float) -> tuple[float, float, float]:
@@ -280,14 +294,21 @@ def _options(places: list[tuple[float, float]], items: tuple[Item, ...], verb: s
 
 
 def _plan_events(
-    rng: np.random.Generator, take_uid: str, items: tuple[Item, ...], steps: tuple[int, int], *, test: bool
+    rng: np.random.Generator,
+    take_uid: str,
+    items: tuple[Item, ...],
+    steps: tuple[int, int],
+    pursuit: Pursuit | None,
 ) -> tuple[Event, ...]:
-    """As many steps as asked for; verbs come up about equally often, as far as the table has room for them."""
+    """As many steps as asked for; verbs come up about equally often, as far as the table has room for them.
+
+    Without `pursuit` (train and val takes) every step is a free one and nothing held out is shown.
+    """
     places = [(item.x, item.y) for item in items]
     events: list[Event] = []
     clock = float(rng.uniform(0.3, 0.6))
     for index in range(int(rng.integers(steps[0], steps[1] + 1))):
-        verb, (number, sign, goal) = _choose(rng, events, places, items, test)
+        verb, (number, sign, goal) = _choose(rng, events, places, items, pursuit)
         length = float(rng.uniform(2.0, 2.6))
         events.append(_event(rng, take_uid, index, number, verb, sign, items, places[number], goal, clock, length))
         places[number], clock = goal, clock + length
@@ -299,21 +320,32 @@ def _choose(
     events: list[Event],
     places: list[tuple[float, float]],
     items: tuple[Item, ...],
-    test: bool,
+    pursuit: Pursuit | None,
 ) -> tuple[str, Option]:
-    """The next step: the verb that the take has shown least, never the last one; test takes prefer held-out steps."""
+    """The next step: the verb that the take has shown least, never the last one; test takes prefer goals' steps."""
+    test = pursuit is not None
     shown = Counter(event.verb for event in events)
     verbs = sorted((str(verb) for verb in rng.permutation(list(VERBS))), key=lambda verb: shown[verb])
     legal = {verb: _options(places, items, verb, test) for verb in verbs if not events or verb != events[-1].verb}
-    if test and rng.random() < HELD_OUT_WISH:
-        held = {
-            verb: [one for one in options if is_held_out(items[one[0]].kind, items[one[0]].colour, verb)]
-            for verb, options in legal.items()
-        }
-        if any(held.values()):
-            legal = held
+    if pursuit is not None:
+        wish = pursuit.wish(lambda verb, number: any(one[0] == number for one in legal.get(verb, ())))
+        if wish is not None:
+            pursuit.did(len(events))
+            fitting = [one for one in legal[wish[0]] if one[0] == wish[1]]
+            return wish[0], fitting[int(rng.integers(len(fitting)))]
+        if rng.random() < HELD_OUT_WISH:
+            legal = _held_out_only(legal, items) or legal
     verb = next(verb for verb, options in legal.items() if options)
     return verb, legal[verb][int(rng.integers(len(legal[verb])))]
+
+
+def _held_out_only(legal: dict[str, list[Option]], items: tuple[Item, ...]) -> dict[str, list[Option]]:
+    """The legal steps that only test takes may show; empty where there are none."""
+    held = {
+        verb: [one for one in options if is_held_out(items[one[0]].kind, items[one[0]].colour, verb)]
+        for verb, options in legal.items()
+    }
+    return held if any(held.values()) else {}
 
 
 def _event(
