@@ -18,8 +18,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
+from numpy.typing import NDArray
 
 from exo2ego.sim import bench_egoplan, bench_egotaskqa, bench_qaego4d, bench_questions, bench_vln
 from exo2ego.sim.bench_export import egomcq
@@ -122,15 +124,17 @@ def _shuffled(
 
 
 def _open(asked: list) -> list[Blind]:
-    """Open and yes/no questions: every answer of the set is an option."""
-    answers = tuple(sorted({one.candidate.answer for one in asked}))
+    """Open and yes/no questions: every answer of the facet is an option."""
+    answers: dict[str, tuple[str, ...]] = {}
+    for facet in {one.candidate.facet for one in asked}:
+        answers[facet] = tuple(sorted({one.candidate.answer for one in asked if one.candidate.facet == facet}))
     return [
         Blind(
             facet=one.candidate.facet,
             cluster=one.candidate.plan.take_uid,
             question=one.candidate.question,
-            options=answers,
-            answer=answers.index(one.candidate.answer),
+            options=answers[one.candidate.facet],
+            answer=answers[one.candidate.facet].index(one.candidate.answer),
             chance=one.chance,
         )
         for one in asked
@@ -161,21 +165,22 @@ def features(one: Blind) -> Iterator[list[str]]:
         yield [*own, *named, *(f"{left}|{right}" for left in asked for right in words)]
 
 
-def answer_blind(train: list[Blind], test: list[Blind]) -> list[float]:
-    """1 for each question of `test` that a reader trained on `train` gets right."""
+def answer_blind(asked: list[Blind], fold: NDArray[np.int64]) -> list[float]:
+    """1 for each question that a reader trained on the other folds' questions gets right; `fold` int64[questions]."""
     from sklearn.feature_extraction import FeatureHasher
     from sklearn.linear_model import LogisticRegression
 
-    hasher = FeatureHasher(FEATURES, input_type="string")
-    known = hasher.transform(words for one in train for words in features(one))
-    right = np.concatenate([np.arange(len(one.options)) == one.answer for one in train])
-    model = LogisticRegression(C=0.1, max_iter=200).fit(known, right)
-    scores = model.decision_function(hasher.transform(words for one in test for words in features(one)))
-    marks, at = [], 0
-    for one in test:
-        marks.append(float(np.argmax(scores[at : at + len(one.options)]) == one.answer))
-        at += len(one.options)
-    return marks
+    owner = np.repeat(np.arange(len(asked)), [len(one.options) for one in asked])
+    right = np.concatenate([np.arange(len(one.options)) == one.answer for one in asked])
+    hashed = FeatureHasher(FEATURES, input_type="string").transform(words for one in asked for words in features(one))
+    marks = np.zeros(len(asked))
+    for number in np.unique(fold):
+        train, test = fold[owner] != number, fold[owner] == number
+        model = LogisticRegression(C=0.1, max_iter=200, tol=1e-3).fit(hashed[train], right[train])
+        scores, owners = model.decision_function(hashed[test]), owner[test]
+        for question in np.unique(owners):
+            marks[question] = np.argmax(scores[owners == question]) == asked[question].answer
+    return [float(mark) for mark in marks]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,16 +201,16 @@ class Figure:
         return self.low <= self.chance <= self.high
 
 
-def figure(task: str, facet: str, asked: list[Blind], marks: list[float]) -> Figure:
-    """The mean of the marks, with a 95 % bootstrap interval over takes."""
+def figure(task: str, facet: str, asked: list[Blind], marks: list[float], level: float) -> Figure:
+    """The mean of the marks, with a bootstrap interval over takes."""
     rng = np.random.default_rng(0)
     names, index = np.unique([one.cluster for one in asked], return_inverse=True)
     sums, counts = np.bincount(index, marks), np.bincount(index)
     draws = rng.integers(len(names), size=(2000, len(names)))
-    low, high = np.percentile(sums[draws].sum(1) / counts[draws].sum(1), [2.5, 97.5])
+    low, high = np.percentile(sums[draws].sum(1) / counts[draws].sum(1), [50 * (1 - level), 50 * (1 + level)])
     # Questions that come in fours of equal words have no spread over takes: the binomial one is the least there is.
     mean = float(np.mean(marks))
-    half = 1.96 * float(np.sqrt(mean * (1 - mean) / len(marks)))
+    half = NormalDist().inv_cdf((1 + level) / 2) * float(np.sqrt(mean * (1 - mean) / len(marks)))
     return Figure(
         task=task,
         facet=facet,
@@ -217,23 +222,18 @@ def figure(task: str, facet: str, asked: list[Blind], marks: list[float]) -> Fig
     )
 
 
-def measure(worlds: list[dict[str, list[Blind]]]) -> list[Figure]:
-    """Every task and facet over all worlds, each answered by a reader of the others."""
+def measure(worlds: list[dict[str, list[Blind]]], folds: int = 5, level: float = 0.95) -> list[Figure]:
+    """Every task and facet over all worlds, each answered by a reader of the worlds of other folds."""
     figures = []
     for task in worlds[0]:
-        asked: list[Blind] = []
-        marks: list[float] = []
-        folds = min(len(worlds), 5)
-        for fold in range(folds):
-            test = [one for number, each in enumerate(worlds) if number % folds == fold for one in each[task]]
-            train = [one for number, each in enumerate(worlds) if number % folds != fold for one in each[task]]
-            asked += test
-            marks += answer_blind(train, test)
-        figures.append(figure(task, "all", asked, marks))
+        asked = [one for each in worlds for one in each[task]]
+        fold = np.repeat(np.arange(len(worlds)) % folds, [len(each[task]) for each in worlds])
+        marks = answer_blind(asked, fold)
+        figures.append(figure(task, "all", asked, marks, level))
         facets = sorted({one.facet for one in asked})
         for facet in facets if len(facets) > 1 else ():
             chosen = [number for number, one in enumerate(asked) if one.facet == facet]
-            figures.append(figure(task, facet, [asked[n] for n in chosen], [marks[n] for n in chosen]))
+            figures.append(figure(task, facet, [asked[n] for n in chosen], [marks[n] for n in chosen], level))
     return figures
 
 

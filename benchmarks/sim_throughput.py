@@ -1,4 +1,4 @@
-"""How fast is the simulated world? Renders and encodes takes, prints frames and three-camera sets a second as JSON.
+"""How fast is the simulated world? Renders and encodes takes, writes each benchmark, prints the figures as JSON.
 
 python benchmarks/sim_throughput.py --takes 8 --workers 2
 """
@@ -6,10 +6,14 @@ python benchmarks/sim_throughput.py --takes 8 --workers 2
 import argparse
 import json
 import tempfile
+import time
+from dataclasses import replace
 from pathlib import Path
 
-from exo2ego.sim.export import simulate
-from exo2ego.sim.spec import SimSpec
+from exo2ego.sim.bench_export import write_benches
+from exo2ego.sim.export import TREE, simulate
+from exo2ego.sim.spec import BENCHES, SimSpec
+from exo2ego.sim.world import plan_takes
 
 
 def main() -> None:
@@ -26,13 +30,20 @@ def main() -> None:
             workers=options.workers,
             size_px=options.size_px,
             exo_cameras=(2, 2),
+            benches=(),
         )
         done = simulate(spec)
+        benches = {}
+        for name in BENCHES:
+            began = time.monotonic()
+            write_benches(replace(spec, benches=(name,)), plan_takes(spec), spec.out / TREE)
+            benches[name] = round(time.monotonic() - began, 2)
     rate = done.rendered_frames / done.seconds_s
     figures = {
         "takes": done.takes,
         "workers": options.workers,
         "size_px": options.size_px,
+        "bench_seconds": benches,
         "seconds": round(done.seconds_s, 1),
         "frames_per_s": round(rate, 1),
         "three_camera_sets_per_s": round(rate / 3, 1),

@@ -59,3 +59,32 @@ def tiny_world(tiny_spec: SimSpec) -> Path:
 
     simulate(tiny_spec)
     return tiny_spec.out
+
+
+@pytest.fixture(scope="session")
+def bench_spec(tmp_path_factory: pytest.TempPathFactory) -> SimSpec:
+    """Six test takes of 32 px at 5 frames a second: few pictures, but every benchmark has something to ask."""
+    return SimSpec(
+        out=tmp_path_factory.mktemp("benches") / "sim",
+        takes=6,
+        seed=11,
+        workers=1,
+        size_px=32,
+        fps=5,
+        split_fractions=(0.0, 0.0, 1.0),
+        exo_cameras=(1, 1),
+        steps=(7, 9),
+        bench_questions=12,
+        egomcq_questions=8,
+        mir_clips=20,
+        vln_questions=8,
+    )
+
+
+@pytest.fixture(scope="session")
+def bench_world(bench_spec: SimSpec) -> Path:
+    """The rendered world of `bench_spec`."""
+    from exo2ego.sim.export import simulate
+
+    simulate(bench_spec)
+    return bench_spec.out

@@ -1,15 +1,22 @@
 """Benchmark content: one right answer each, no position or constant pays, test takes only."""
 
+import csv
+import json
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from exo2ego.sim.bench_export import egomcq, mir_rows
+from exo2ego.sim.bench_export import egomcq, mir_rows, write_benches
 from exo2ego.sim.bench_questions import FACETS, BenchQuestion, chance, choose
 from exo2ego.sim.questions import QUESTIONS, UNTOLD_FACETS, answers
-from exo2ego.sim.spec import KINDS, VERBS, SimSpec
-from exo2ego.sim.world import Event, TakePlan
+from exo2ego.sim.spec import BENCHES, KINDS, VERBS, SimSpec
+from exo2ego.sim.world import Event, TakePlan, plan_takes
 
+REAL = Path(__file__).parents[3] / "shared" / "data"
 Pairs = list[tuple[TakePlan, Event]]
 
 
@@ -74,6 +81,7 @@ def test_egomcq_has_one_fitting_clip(plan_spec: SimSpec, pairs: Pairs) -> None:
         clips = [row["choices"][str(number)] for number in range(5)]
         fits = [clip["clip_text"] == row["query"]["clip_text"] for clip in clips]
         assert fits.count(True) == 1
+        assert len({clip["clip_text"] for clip in clips}) == 5, "asked in reverse, no option may repeat"
         assert fits.index(True) == row["answer"]
         assert len({clip["video_uid"] for clip in clips}) == (1 if row["types"] == 2 else 5)
         assert row["query"]["clip_text"].startswith("#C C ")
@@ -91,3 +99,105 @@ def test_mir_rows_have_the_real_columns_and_classes(plan_spec: SimSpec, pairs: P
         assert row["all_noun_classes"] == f"[{KINDS.index(row['noun'])}]"
         assert row["start_timestamp"] < row["narration_timestamp"] < row["stop_timestamp"]
         assert len(row["start_timestamp"]) == len("00:00:00.00")
+
+
+def shape(value: Any) -> Any:
+    """Keys and types, all the way down."""
+    if isinstance(value, Mapping):
+        return {key: shape(inner) for key, inner in value.items()}
+    return type(value)
+
+
+@pytest.mark.gl
+@pytest.mark.skipif(not (REAL / "epic_kitchens_mir").exists(), reason="no ../shared/data/epic_kitchens_mir")
+def test_epic_csvs_have_the_real_columns(tiny_world: Path) -> None:
+    """Three files, header for header; a real and a simulated row hold the same types of cells."""
+    for name in ("EPIC_100_retrieval_test", "EPIC_100_retrieval_test_sentence", "EPIC_100_video_info"):
+        headers, cells = [], []
+        for folder in (REAL / "epic_kitchens_mir", tiny_world / "bench" / "epic_mir"):
+            with (folder / f"{name}.csv").open(newline="") as file:
+                lines = csv.reader(file)
+                headers.append(next(lines))
+                first = next(lines)
+                cells.append([(cell.isdigit(), cell.startswith("["), cell.count(":")) for cell in first])
+        assert headers[0] == headers[1]
+        assert [cell[1:] for cell in cells[0]] == [cell[1:] for cell in cells[1]]
+
+
+@pytest.mark.gl
+@pytest.mark.skipif(not (REAL / "egoschema").exists(), reason="no ../shared/data/egoschema")
+@pytest.mark.parametrize("folder", ["egoschema", "egoschema_exo"])
+def test_egoschema_files_have_the_real_shapes(tiny_world: Path, folder: str) -> None:
+    """Answers are numbers by uid; windows have the same keys; questions the keys of the release."""
+    bench = tiny_world / "bench" / folder
+    answers = json.loads((bench / "subset_answers.json").read_text())
+    assert answers
+    assert {type(answer) for answer in answers.values()} == {int}
+    windows = json.loads((bench / "uid_to_ego4d.json").read_text())
+    real = next(iter(json.loads((REAL / "egoschema" / "uid_to_ego4d.json").read_text()).values()))
+    assert all(list(window) == list(real) for window in windows.values())
+    for row in json.loads((bench / "questions.json").read_text()):
+        assert list(row) == ["q_uid", "google_drive_id", "question", *(f"option {number}" for number in range(5))]
+        assert row["q_uid"] in answers
+
+
+@pytest.mark.skipif(not (REAL / "egoclip_egomcq").exists(), reason="no ../shared/data/egoclip_egomcq")
+def test_egomcq_clips_have_egoclips_columns(plan_spec: SimSpec, pairs: Pairs) -> None:
+    """Query and choices carry the columns of EgoClip, less the index."""
+    header = (REAL / "egoclip_egomcq" / "egoclip.sample1.tsv").read_text().splitlines()[0].split("\t")
+    for row in egomcq(plan_spec, pairs).values():
+        for clip in (row["query"], *row["choices"].values()):
+            assert list(clip) == header[1:]
+
+
+VIDEOS = {
+    "egomcq": "videos/*.mp4",
+    "egoschema": "videos/*.mp4",
+    "egoschema_exo": "videos/*.mp4",
+    "epic_mir": "videos/P*/P*_*.MP4",
+    "qaego4d": "videos/*.mp4",
+    "egotaskqa": "qa_videos/*|P1|0|*.mp4",
+    "charades_ego": "CharadesEgo_v1_480/*EGO.mp4",
+    "egoplan": "videos/**/*.[mM][pP]4",
+    "vln_qa": "vlnqa/*/*_frame*.mp4",
+}
+
+
+@pytest.mark.gl
+def test_every_folder_has_its_videos_and_labels(bench_world: Path) -> None:
+    """Nine benchmarks and the third-person twin; each item has a label with facet and told or untold."""
+    assert sorted(path.name for path in (bench_world / "bench").iterdir()) == sorted(BENCHES) == sorted(VIDEOS)
+    for name, pattern in VIDEOS.items():
+        folder = bench_world / "bench" / name
+        assert list(folder.glob(pattern)), name
+        groups = json.loads((folder / "groups.json").read_text())
+        assert groups, name
+        for labels in groups.values():
+            assert labels["told"] in ("told", "untold")
+            assert labels["facet"]
+            assert 0 < float(labels.get("chance", "0.5")) < 1
+        assert not list(folder.rglob("*.part"))
+
+
+@pytest.mark.gl
+def test_only_the_benches_asked_for_are_written(bench_spec: SimSpec, bench_world: Path, tmp_path: Path) -> None:
+    """Same bytes as in a world that has all."""
+    some = replace(bench_spec, out=tmp_path, benches=("egoplan", "charades_ego"))
+    write_benches(some, plan_takes(some), bench_world / "ego_exo4d")
+    assert sorted(path.name for path in (tmp_path / "bench").iterdir()) == ["charades_ego", "egoplan"]
+    for path in (tmp_path / "bench").rglob("*.*"):
+        assert path.read_bytes() == (bench_world / path.relative_to(tmp_path)).read_bytes(), path
+
+
+@pytest.mark.gl
+def test_a_lost_video_comes_back_as_it_was(bench_spec: SimSpec, bench_world: Path) -> None:
+    """Writing again renews what is missing and leaves the rest alone."""
+    folder = bench_world / "bench"
+    lost = [next(iter(sorted((folder / name).glob(pattern)))) for name, pattern in VIDEOS.items()]
+    before = {path: path.read_bytes() for path in lost}
+    kept = {path: path.stat().st_mtime_ns for path in folder.rglob("*.mp4") if path not in before}
+    for path in lost:
+        path.unlink()
+    write_benches(bench_spec, plan_takes(bench_spec), bench_world / "ego_exo4d")
+    assert {path: path.read_bytes() for path in lost} == before
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept

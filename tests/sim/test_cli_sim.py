@@ -37,6 +37,8 @@ def test_flags_make_a_world_and_again_changes_nothing(tmp_path: Path, capsys: py
         (["--size-px", "33"], "size_px"),
         (["--split", "1", "1", "1"], "split_fractions"),
         (["--takes", "0"], "0 is below 1"),
+        (["--benches", "egomcq", "egomqc"], "egoplan"),
+        (["--vln-questions", "-4"], "-4 is below 0"),
     ],
 )
 def test_impossible_flags_are_one_line(

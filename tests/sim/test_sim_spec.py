@@ -22,6 +22,9 @@ from exo2ego.sim.spec import COLOURS, KINDS, SCENARIOS, VERBS, SimSpec
         ("exo_cameras", (3, 2)),
         ("exo_cameras", (0, 2)),
         ("mir_clips", -1),
+        ("vln_questions", -1),
+        ("benches", ("egomcq", "egomqc")),
+        ("benches", ("egomcq", "egomcq")),
     ],
 )
 def test_impossible_values_are_refused(field: str, value: Any) -> None:

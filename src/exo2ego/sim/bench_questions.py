@@ -71,50 +71,62 @@ def choose(spec: SimSpec, plans: list[TakePlan]) -> list[BenchQuestion]:
         asked: dict[str, Counter[str]] = {facet: Counter() for facet in FACETS}
         while left and len(chosen) < min(most, spec.bench_questions):
             facet = left[turn % len(left)]
-            found = _next(facet, order, used, asked[facet], {(q.event.event_id, q.facet) for q in chosen})
+            found = _next(rng, facet, order, used, asked[facet], {(q.event.event_id, q.facet) for q in chosen})
             if found is None:
                 left.remove(facet)
                 continue
-            plan, event, answer = found
+            plan, event, answer, others = found
             used[event.event_id] += 1
             asked[facet][answer] += 1
-            chosen.append(_question(spec, rng, plan, event, facet, answer))
+            chosen.append(_question(spec, rng, plan, event, facet, answer, others))
             turn += 1
     return sorted(chosen, key=lambda question: question.q_uid)
 
 
 def _next(
+    rng: np.random.Generator,
     facet: str,
     events: list[tuple[TakePlan, Event]],
     used: Counter[str],
     asked: Counter[str],
     taken: set[tuple[str, str]],
-) -> tuple[TakePlan, Event, str] | None:
-    """The event whose answer was asked least so far; None when the rarest of few answers has run out."""
-    best: tuple[int, TakePlan, Event, str] | None = None
+) -> tuple[TakePlan, Event, str, list[str]] | None:
+    """An event with one of the answers asked least so far, drawn by lot, and the answers that are in this round.
+
+    A round asks once for each answer that the world still has, and offers the others of the round as wrong options:
+    what a small world has little of is then as seldom wrong as it is right. None when too few answers are left.
+    """
+    free: dict[str, tuple[TakePlan, Event]] = {}
     for plan, event in events:
-        if used[event.event_id] >= QUESTIONS_PER_EVENT or (event.event_id, facet) in taken:
-            continue
-        for answer in answers(event).get(facet, ()):
-            if best is None or asked[answer] < best[0]:
-                best = (asked[answer], plan, event, answer)
-    if best is None:
+        if used[event.event_id] < QUESTIONS_PER_EVENT and (event.event_id, facet) not in taken:
+            for answer in answers(event).get(facet, ()):
+                free.setdefault(answer, (plan, event))
+    if not free:
         return None
+    least = min(asked[answer] for answer in free)
+    round_left = sorted(answer for answer in free if asked[answer] == least)
+    in_round = [answer for answer in VALUES[facet] if answer in round_left or asked[answer] > least]
     # Where few answers exist, asking on after one has run out would make a constant answer pay.
-    if facet in _FILLERS and best[0] > min(asked[value] for value in VALUES[facet]):
+    if len(in_round) < min(OPTIONS, len(VALUES[facet])):
         return None
-    return best[1:]
+    answer = round_left[int(rng.integers(len(round_left)))]
+    return (*free[answer], answer, [other for other in in_round if other != answer])
 
 
 def _question(
-    spec: SimSpec, rng: np.random.Generator, plan: TakePlan, event: Event, facet: str, answer: str
+    spec: SimSpec,
+    rng: np.random.Generator,
+    plan: TakePlan,
+    event: Event,
+    facet: str,
+    answer: str,
+    others: list[str],
 ) -> BenchQuestion:
-    present = {event.kind, *event.neighbours} if facet == "neighbour" else {answer}
-    if facet in _FILLERS:
-        wrong = [value for value in (*VALUES[facet], *_FILLERS[facet]) if value != answer]
-    else:
-        others = [value for value in VALUES[facet] if value not in present]
-        wrong = [others[number] for number in rng.permutation(len(others))[: OPTIONS - 1]]
+    if facet == "neighbour":
+        # The acted-on object and the second neighbour are no wrong answers.
+        others = [value for value in KINDS if value not in (event.kind, *event.neighbours)]
+    wrong = [others[number] for number in rng.permutation(len(others))[: OPTIONS - 1]]
+    wrong += _FILLERS.get(facet, ())[: OPTIONS - 1 - len(wrong)]
     options = [answer, *wrong]
     mixed = [options[number] for number in rng.permutation(OPTIONS)]
     return BenchQuestion(
