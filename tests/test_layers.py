@@ -22,6 +22,7 @@ IMPORTERS = {
     "uvicorn": {"inference/server.py"},
     "gradio": {"inference/server.py"},
     "ray": {"bench/ray_engine.py"},
+    "lmms_eval": {"bench/lmms_plugin.py"},
     "torchvision": set(),
     "accelerate": set(),
 }
