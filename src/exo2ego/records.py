@@ -3,8 +3,10 @@
 Units: seconds are `_s`, measured from the start of the take (or of the video file) they belong to.
 """
 
-from collections.abc import Mapping
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any, overload
 
 SPLITS = ("train", "val", "test")
 
@@ -110,6 +112,48 @@ class OptionScore:
     """How many tokens were summed, for length-normalised protocols."""
 
 
+class FloatRow(Sequence[float]):
+    """Many floats in 8 bytes each, where a tuple takes 32: a row of the 9,668 x 3,842 matrix of EPIC's retrieval.
+
+    Equal to any sequence of the same numbers. Raises TypeError for what is no number.
+    """
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: Iterable[float]) -> None:
+        self._values = array("d", values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __iter__(self) -> Iterator[float]:
+        return iter(self._values)
+
+    @overload
+    def __getitem__(self, index: int) -> float: ...
+    @overload
+    def __getitem__(self, index: slice) -> "FloatRow": ...
+    def __getitem__(self, index: int | slice) -> "float | FloatRow":
+        return FloatRow(self._values[index]) if isinstance(index, slice) else self._values[index]
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, FloatRow):
+            return self._values == other._values
+        return isinstance(other, Sequence) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._values))
+
+    def __repr__(self) -> str:
+        return f"FloatRow({self._values.tolist()})"
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Any:
+        """For numpy, without a Python object for each number."""
+        import numpy as np
+
+        return np.array(self._values, dtype=dtype)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vote:
     """What a model answered when the options of an item were shown in one order."""
@@ -137,8 +181,8 @@ class Prediction:
     """What a model answered to one benchmark item; one line of `predictions.jsonl`."""
 
     item_id: str
-    scores: tuple[float, ...] = ()
-    """One score per candidate (higher is better); empty for generated answers."""
+    scores: Sequence[float] = ()
+    """One score per candidate (higher is better), a tuple or a `FloatRow`; empty for generated answers."""
     text: str | None = None
     """Generated text; None where the protocol scores candidates."""
     error: str | None = None

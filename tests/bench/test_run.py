@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 from bench_fakes import FakeModel, sees_the_kind
 
+from exo2ego.bench import lines
 from exo2ego.bench.items import Item, items_hash, read_items
 from exo2ego.bench.predictions import PredictionLog, read_predictions
 from exo2ego.bench.run import BATCH, Progress, RunSettings, run
 from exo2ego.bench.tasks import TASKS
 from exo2ego.errors import FormatError, InputError, MissingFileError, OutputError
-from exo2ego.records import OptionScore, Prediction, VideoSpan
+from exo2ego.records import FloatRow, OptionScore, Prediction, VideoSpan
 
 TASK = TASKS["egoschema"]
 
@@ -281,3 +282,30 @@ def test_a_place_that_cannot_be_written_is_one_line(root: Path, items: list[Item
     with pytest.raises(OutputError, match=r"cannot be written .*choose another --out"):
         run(model, TASK, items, root, tmp_path / place, settings())
     assert not model.asked
+
+
+def test_long_rows_of_scores_are_kept_compactly_and_read_back(tmp_path: Path) -> None:
+    long = Prediction(item_id="a", scores=tuple(number / 7 for number in range(100)))
+    with PredictionLog(tmp_path / "predictions.jsonl") as log:
+        log.append([long])
+        assert isinstance(log.done["a"].scores, FloatRow)
+    found = read_predictions(tmp_path / "predictions.jsonl")["a"]
+    assert isinstance(found.scores, FloatRow)
+    assert found.scores == long.scores
+
+
+def test_a_torn_line_is_repaired_however_long_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lines, "BLOCK_BYTES", 16)
+    path = tmp_path / "predictions.jsonl"
+    whole = '{"item_id": "a", "text": "A"}\n'
+    for torn in ("", "{", '{"item_id": "' + "b" * 50):
+        path.write_text(whole + torn)
+        if torn:
+            with pytest.raises(FormatError, match=r"last line is torn .* the same `bench run` command again"):
+                read_predictions(path)
+        with PredictionLog(path) as log:
+            assert list(log.done) == ["a"]
+        assert path.read_text() == whole
+    path.write_text("{" * 40)
+    with PredictionLog(path) as log:
+        assert log.done == {}

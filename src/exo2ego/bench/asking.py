@@ -54,7 +54,7 @@ class Asking:
             shown = ask(model, reordered(item, order), self.style)
             if shown.error is not None:
                 return shown
-            votes.append(Vote(order=order, scores=shown.scores, text=shown.text))
+            votes.append(Vote(order=order, scores=tuple(shown.scores), text=shown.text))
         return Prediction(item_id=item.item_id, votes=tuple(votes))
 
     def _failed(self, item: Item, reason: str) -> Prediction:

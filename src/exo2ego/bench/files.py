@@ -51,18 +51,27 @@ def read_text(path: Path) -> str:
         MissingFileError: it is not there.
         FormatError: it is a pickle (never loaded: it could run code) or not UTF-8.
     """
+    refuse_pickle(path)
+    return _decoded(path, path.read_bytes(), "")
+
+
+def refuse_pickle(path: Path) -> None:
+    """Raises MissingFileError where there is no file, FormatError where there is a pickle in its place."""
     if not path.is_file():
         pickles = [path.with_suffix(suffix) for suffix in _PICKLE_SUFFIXES if path.with_suffix(suffix).exists()]
         if pickles:
             raise FormatError(f"{pickles[0]}: pickles are never loaded (they can run code); give {path.name} instead")
         raise MissingFileError(f"{path} is not there; check --root, which must hold {path.name}")
-    content = path.read_bytes()
-    if content.startswith(_PICKLE_START):
-        raise FormatError(f"{path}: a pickle is never loaded (it can run code); give the text file instead")
+    with path.open("rb") as file:
+        if file.read(1) == _PICKLE_START:
+            raise FormatError(f"{path}: a pickle is never loaded (it can run code); give the text file instead")
+
+
+def _decoded(path: Path, content: bytes, where: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise FormatError(f"{path}: byte {error.start} is not UTF-8; is this the right file?") from error
+        raise FormatError(f"{path}: {where}byte {error.start} is not UTF-8; is this the right file?") from error
 
 
 def read_json(path: Path) -> Any:
@@ -89,13 +98,16 @@ def read_json_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     Raises:
         MissingFileError, FormatError: as `read_text`, or a line is not a JSON object.
     """
-    for row, line in enumerate(read_text(path).split("\n"), start=1):
-        if not line.strip():
-            continue
-        record = _parse_json(path, line, f"row {row}, ", None)
-        if not isinstance(record, dict):
-            raise fail(path, f"row {row}", "line", line, "must be a JSON object")
-        yield row, record
+    refuse_pickle(path)
+    with path.open("rb") as file:  # a line at a time: the answers of one task can be 400 MB
+        for row, content in enumerate(file, start=1):
+            line = _decoded(path, content, f"row {row}, ")
+            if not line.strip():
+                continue
+            record = _parse_json(path, line, f"row {row}, ", None)
+            if not isinstance(record, dict):
+                raise fail(path, f"row {row}", "line", line, "must be a JSON object")
+            yield row, record
 
 
 def _parse_json(path: Path, text: str, where: str, pairs_hook: Any) -> Any:

@@ -10,6 +10,9 @@ from typing import Any, Self
 
 from exo2ego.errors import OutputError
 
+BLOCK_BYTES = 1 << 20
+"""Read at once in search of the last newline."""
+
 
 class LineLog:
     """An open JSON-lines file. One writer at a time; a last line torn by a kill is cut off, so it is written again."""
@@ -64,10 +67,14 @@ class LineLog:
 
     def _repair(self) -> None:
         """Cut off what follows the last newline: a line is whole only when its newline is there."""
-        self._file.seek(0)
-        content = self._file.read()
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
+        end = self._file.seek(0, os.SEEK_END)
+        whole, start = 0, end
+        while start > 0 and not whole:
+            start = max(0, start - BLOCK_BYTES)
+            self._file.seek(start)
+            last = self._file.read(min(BLOCK_BYTES, end - start)).rfind(b"\n")
+            whole = start + last + 1 if last >= 0 else 0
+        if whole < end:
             self._file.truncate(whole)
             os.fsync(self._file.fileno())
 

@@ -1,6 +1,7 @@
 """predictions.jsonl: one answer a line, appended so that a kill at any moment loses at most the batch in hand."""
 
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
@@ -8,9 +9,12 @@ from typing import Any
 
 from exo2ego.bench.files import fail, read_json_lines, write_text
 from exo2ego.bench.lines import LineLog
-from exo2ego.records import Prediction, Usage, Vote
+from exo2ego.errors import FormatError
+from exo2ego.records import FloatRow, Prediction, Usage, Vote
 
 PREDICTIONS_FILE = "predictions.jsonl"
+MANY = 64
+"""Scores of one item from which on they are kept as a `FloatRow`."""
 
 
 def read_predictions(path: Path, *, frames: bool = False) -> dict[str, Prediction]:
@@ -18,15 +22,29 @@ def read_predictions(path: Path, *, frames: bool = False) -> dict[str, Predictio
     needs them, and five clips of 16 frames for each of 39,000 questions are three million numbers.
 
     Raises:
-        MissingFileError, FormatError: the file is absent, a line is damaged, an item is answered twice.
+        MissingFileError, FormatError: the file is absent, a line is damaged or torn, an item is answered twice.
     """
     predictions: dict[str, Prediction] = {}
+    refuse_torn(path)
     for row, record in read_json_lines(path):
         prediction = _prediction(path, f"row {row}", record, frames)
         if prediction.item_id in predictions:
             raise fail(path, f"row {row}", "item_id", prediction.item_id, "is answered twice; keep one of the lines")
         predictions[prediction.item_id] = prediction
     return predictions
+
+
+def refuse_torn(path: Path) -> None:
+    """Raises FormatError where the last line has no newline: a run was killed, or still writes, in the middle of it."""
+    if not path.is_file() or path.stat().st_size == 0:
+        return
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        if file.read() != b"\n":
+            raise FormatError(
+                f"{path}: the last line is torn (the run was killed while it wrote); give the same `bench run` command "
+                "again: it cuts the line off and asks that item again"
+            )
 
 
 def _prediction(path: Path, row: str, record: dict[str, Any], frames: bool) -> Prediction:
@@ -48,7 +66,7 @@ def _prediction(path: Path, row: str, record: dict[str, Any], frames: bool) -> P
         error=error,
         votes=tuple(_vote(path, f"{row}, vote {number}", vote) for number, vote in enumerate(votes, start=1)),
         usage=_usage(path, row, record.get("usage")),
-        frames_s=tuple(_numbers(path, row, "frames_s", times) for times in frames_s),
+        frames_s=tuple(tuple(_numbers(path, row, "frames_s", times)) for times in frames_s),
     )
 
 
@@ -57,27 +75,37 @@ def _vote(path: Path, row: str, record: dict[str, Any]) -> Vote:
     if not isinstance(order, list) or sorted(map(str, order)) != sorted(map(str, range(len(order)))):
         raise fail(path, row, "order", order, "must hold every position once")
     scores, text = _answer(path, row, record)
-    return Vote(order=tuple(order), scores=scores, text=text)
+    return Vote(order=tuple(order), scores=tuple(scores), text=text)
 
 
-def _answer(path: Path, row: str, record: dict[str, Any]) -> tuple[tuple[float, ...], str | None]:
+def _answer(path: Path, row: str, record: dict[str, Any]) -> tuple[Sequence[float], str | None]:
     text = record.get("text")
     if not isinstance(text, str | None):
         raise fail(path, row, "text", text, "must be a text or null")
     return _numbers(path, row, "scores", record.get("scores", [])), text
 
 
-def _numbers(path: Path, row: str, field: str, values: object) -> tuple[float, ...]:
-    if not isinstance(values, list) or not all(_finite(value) for value in values):
+def _numbers(path: Path, row: str, field: str, values: object) -> Sequence[float]:
+    """Finite numbers; many of them without a Python object for each."""
+    try:
+        numbers = FloatRow(values) if isinstance(values, list) else None
+    except (TypeError, OverflowError):
+        numbers = None
+    if numbers is None or not all(map(math.isfinite, numbers)):
         raise fail(path, row, field, values, "must be a list of finite numbers")
-    return tuple(map(float, values))
+    return _compact(numbers)
+
+
+def _compact(values: Sequence[float]) -> Sequence[float]:
+    """Few as a tuple, many as a `FloatRow`."""
+    return FloatRow(values) if len(values) > MANY else tuple(values)
 
 
 def _record(prediction: Prediction) -> dict[str, Any]:
     """One line of the file; votes, usage and frames are left out where there are none."""
     record: dict[str, Any] = {
         "item_id": prediction.item_id,
-        "scores": prediction.scores,
+        "scores": list(prediction.scores),
         "text": prediction.text,
         "error": prediction.error,
     }
@@ -118,7 +146,8 @@ class PredictionLog(LineLog):
             OutputError: the disk is full or has become read-only; nothing of earlier batches is lost.
         """
         self.append_records([_record(prediction) for prediction in batch])
-        self.done.update((prediction.item_id, replace(prediction, frames_s=())) for prediction in batch)
+        for prediction in batch:
+            self.done[prediction.item_id] = replace(prediction, scores=_compact(prediction.scores), frames_s=())
 
 
 def forget_errors(path: Path) -> int:
