@@ -53,6 +53,16 @@ def test_runs_stand_side_by_side_with_the_gain(two: list[RunScores]) -> None:
     assert len(header(report)) == len(cells(inter))
 
 
+def test_what_stands_apart_is_shown_after_the_average_and_is_not_in_it(two: list[RunScores]) -> None:
+    report = build(two)
+    apart = [row for row in report.rows if row.apart]
+    assert {row.name for row in apart} == {"forgetting accuracy (likelihood)"}
+    assert not any(row.headline for row in apart)
+    shown = [str(cell) for cell in tables(report)[0].columns[0].cells]
+    assert shown.index("forgetting accuracy") > shown.index(AVERAGE)
+    assert "forgetting accuracy" in as_markdown(report)
+
+
 def test_the_average_weighs_each_headline_figure_once(two: list[RunScores]) -> None:
     report = build(two)
     rows = [row for row in report.rows if row.headline and row.name != AVERAGE]

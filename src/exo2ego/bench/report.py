@@ -39,6 +39,8 @@ class Row:
     """One a run, in the order of `Report.runs`."""
     gains: tuple[Interval | None, ...]
     """The first run minus this one, on the same items; None for the first."""
+    apart: bool = False
+    """Of a task that is reported apart (`Task.apart`)."""
 
     @property
     def label(self) -> str:
@@ -132,6 +134,7 @@ def _task_rows(task: str, runs: Sequence[RunScores]) -> list[Row]:
                 name=shown.score.name,
                 groups=dict(shown.score.groups),
                 headline=shown.headline,
+                apart=TASKS[task].apart,
                 scores=tuple(measure.score if measure else None for measure in measures),
                 gains=_gains([measure.strata if measure else None for measure in measures]),
             )
@@ -332,7 +335,7 @@ def write_report(report: Report, out: Path) -> list[Path]:
                 [(name, score) for name, score in zip(report.runs, row.scores, strict=True) if score is not None],
             )
             for row in report.rows
-            if row.headline or "told" in row.groups
+            if row.headline or row.apart or "told" in row.groups
         ],
         runs=run_lines(report),
         published=published_lines(report),

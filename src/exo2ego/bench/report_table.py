@@ -1,6 +1,6 @@
-"""The report in a terminal: headline figures with their told and untold parts, then the gains; the files hold the rest.
+"""The report in a terminal: headline figures with their told and untold parts, what stands apart, then the gains.
 
-Made for 80 columns: the interval stands below its value, the protocol in the caption.
+The files hold the rest. Made for 80 columns: the interval stands below its value, the protocol in the caption.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,8 @@ def tables(report: Report) -> list[Table]:
 
 def _first_rows(report: Report) -> list[Row]:
     headlines = {row.name for row in report.rows if row.headline}
-    return [row for row in report.rows if row.headline or (row.name in headlines and set(row.groups) == {"told"})]
+    first = [row for row in report.rows if row.headline or (row.name in headlines and set(row.groups) == {"told"})]
+    return [*first, *(row for row in report.rows if row.apart and set(row.groups) <= {"told"})]
 
 
 def _figures(report: Report, rows: Sequence[Row]) -> Table:
@@ -34,6 +35,8 @@ def _figures(report: Report, rows: Sequence[Row]) -> Table:
     for name in (*report.runs, "chance", "items"):
         out.add_column(name, justify="right", overflow="fold")
     for row in rows:
+        if row.apart and not row.groups:
+            out.add_section()
         given = [score for score in row.scores if score is not None]
         chance = given[0].chance
         values = [_two_lines(shown(score)) for score in row.scores]
