@@ -13,7 +13,7 @@ import pytest
 from exo2ego.sim.bench_export import egomcq, mir_rows, write_benches
 from exo2ego.sim.bench_questions import FACETS, BenchQuestion, chance, choose
 from exo2ego.sim.questions import QUESTIONS, UNTOLD_FACETS, answers
-from exo2ego.sim.spec import BENCHES, KINDS, VERBS, SimSpec
+from exo2ego.sim.spec import BENCHES, KINDS, MOST, VERBS, SimSpec
 from exo2ego.sim.world import Event, TakePlan, plan_takes
 
 REAL = Path(__file__).parents[3] / "shared" / "data"
@@ -201,3 +201,11 @@ def test_a_lost_video_comes_back_as_it_was(bench_spec: SimSpec, bench_world: Pat
     write_benches(bench_spec, plan_takes(bench_spec), bench_world / "ego_exo4d")
     assert {path: path.read_bytes() for path in lost} == before
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
+
+
+@pytest.mark.gl
+def test_a_world_with_nothing_to_ask_writes_no_folder(bench_spec: SimSpec, bench_world: Path, tmp_path: Path) -> None:
+    """Readers refuse an empty file, so `--tasks all` must not find one: three walks' questions are no whole walk."""
+    few = replace(bench_spec, out=tmp_path, **dict.fromkeys(MOST, 0) | {"vln_questions": 3, "mir_clips": 2})
+    write_benches(few, plan_takes(few), bench_world / "ego_exo4d")
+    assert [path.name for path in (tmp_path / "bench").iterdir()] == ["epic_mir"]

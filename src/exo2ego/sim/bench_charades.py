@@ -106,6 +106,8 @@ def write(spec: SimSpec, plans: list[TakePlan], tree: Path, root: Path) -> None:
     """The csv, the class list, `CharadesEgo_v1_480/<id>.mp4`, `groups.json`."""
     found = pieces(spec, plans)
     listed = rows(spec, found)
+    if not listed:
+        return
     write_csv(root / "CharadesEgo_v1_test_only1st.csv", COLUMNS, listed, end="\r\n")
     write_bytes(root / "Charades_v1_classes.txt", class_lines(found).encode())
     write_json(root / "groups.json", {row["id"]: labels("action", ("action",)) for row in listed})

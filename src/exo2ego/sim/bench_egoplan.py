@@ -108,6 +108,8 @@ def _row(
 def write(spec: SimSpec, plans: list[TakePlan], tree: Path, root: Path) -> None:
     """`EgoPlan_validation.json`, `EPIC_100_video_info.csv`, `videos/P01/P01_13.MP4` and `videos/<uid>.mp4`, labels."""
     listed = rows(spec, plans)
+    if not listed:
+        return
     write_json(root / "EgoPlan_validation.json", listed)
     entry = labels("plan", (), 1 / len(LETTERS))
     write_json(root / "groups.json", {str(row["sample_id"]): entry for row in listed})

@@ -230,6 +230,8 @@ def write(spec: SimSpec, plans: list[TakePlan], tree: Path, root: Path) -> None:
     """`{direct,indirect}/` with `test_qas.json`, `answer_set.txt`, `vid_intervals.json`; `qa_videos/<interval>.mp4`."""
     asked = questions(spec, plans)
     listed = rows(asked)
+    if not listed:
+        return
     for split in ("direct", "indirect"):
         members = [row for row in listed if split in ("direct", row["reference"])]
         write_json(root / split / "test_qas.json", members)

@@ -32,7 +32,10 @@ _TOLD = {"facet": "action", "told": "told"}
 
 
 def write_benches(spec: SimSpec, plans: list[TakePlan], tree: Path) -> None:
-    """Write the folders `spec.benches` of `bench/` from the takes under `tree`; videos that are there are kept."""
+    """Write the folders `spec.benches` of `bench/` from the takes under `tree`; videos that are there are kept.
+
+    A benchmark that this world has nothing to ask for gets no folder, as readers refuse an empty one.
+    """
     pairs, questions = bench_pairs(plans), choose(spec, plans)
     writers: dict[str, Callable[[Path], None]] = {
         "egomcq": partial(_egomcq, spec, pairs, tree),
@@ -110,6 +113,8 @@ def _mcq_clip(plan: TakePlan, event: Event) -> dict[str, Any]:
 
 def _egomcq(spec: SimSpec, pairs: list[Pair], tree: Path, root: Path) -> None:
     rows = egomcq(spec, pairs)
+    if not rows:
+        return
     write_json(root / "egomcq.json", rows)
     write_json(root / "groups.json", {name: _TOLD for name in rows})
     for plan in {plan.take_uid: plan for plan, _ in pairs}.values():
@@ -120,6 +125,8 @@ def _egomcq(spec: SimSpec, pairs: list[Pair], tree: Path, root: Path) -> None:
 
 
 def _egoschema(spec: SimSpec, questions: list[BenchQuestion], tree: Path, ego: bool, root: Path) -> None:
+    if not questions:
+        return
     rows, windows = [], {}
     for one in questions:
         drive = uid(spec.seed, "drive", one.q_uid).replace("-", "")
@@ -187,6 +194,8 @@ def mir_rows(spec: SimSpec, pairs: list[Pair]) -> list[dict[str, Any]]:
 
 def _epic_mir(spec: SimSpec, pairs: list[Pair], tree: Path, root: Path) -> None:
     rows = mir_rows(spec, pairs)
+    if not rows:
+        return
     first: dict[str, dict[str, Any]] = {}
     for row in rows:
         first.setdefault(row["narration"], {"narration_id": row["narration_id"], "narration": row["narration"]})

@@ -123,6 +123,8 @@ def write(spec: SimSpec, plans: list[TakePlan], tree: Path, root: Path) -> None:
     """`annotations.QaEgo4D_test{,_close}.json` with the same questions, `videos/<video_id>.mp4`, `groups.json`."""
     asked = questions(spec, plans)
     listed = rows(spec, asked)
+    if not listed:
+        return
     for name in ("test", "test_close"):
         write_json(root / f"annotations.QaEgo4D_{name}.json", listed)
     groups = {row["sample_id"]: labels(one.candidate.facet, TOLD) for row, one in zip(listed, asked, strict=True)}

@@ -56,6 +56,8 @@ def rows(spec: SimSpec) -> list[dict[str, Any]]:
 def write(spec: SimSpec, root: Path) -> None:
     """`egocentric_navigation.json`, `vlnqa/<direction>/<walk>_frame<n>.mp4`, `groups.json`."""
     listed = rows(spec)
+    if not listed:
+        return
     write_json(root / "egocentric_navigation.json", listed)
     entry = labels("move", (), 1 / len(MOVES))
     write_json(root / "groups.json", {str(number): entry for number in range(len(listed))})
