@@ -121,6 +121,7 @@ def test_text_without_a_turn_for_answers_has_no_log_probabilities(hf_folder, tmp
 
 def test_number_type_and_device_are_as_asked(hf_folder, clip):
     model = load_hf(str(hf_folder("smolvlm")), HFOptions(dtype="bfloat16", device="cpu", frames=2))
+    assert model.name == "hf:smolvlm"
     assert model._model.dtype == torch.bfloat16
     assert len(model.option_logprobs(clip, QUESTION, OPTIONS)) == len(OPTIONS)
     for wrong in ({"dtype": "int8"}, {"device": "tpu"}, {"frames": 0}):

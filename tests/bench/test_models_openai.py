@@ -64,11 +64,18 @@ def test_or_as_a_video_that_lasts_as_long(clip: VideoSpan, tmp_path: Path) -> No
 
 def test_without_a_video_only_the_question_is_sent(clip: VideoSpan) -> None:
     with chat_server(lambda *_: completion("x")) as server:
-        served(server.url).generate(None, "Which?")
+        served(server.url).generate(None, "Which?", 32)
         assert server.requests[0]["messages"][0]["content"] == [{"type": "text", "text": "Which?"}]
+        assert server.requests[0]["max_tokens"] == 32
         with pytest.raises(VideoError, match="outside the video"):
             served(server.url).generate(VideoSpan(path=clip.path, start_s=0.0, end_s=60.0), "Which?")
         assert len(server.requests) == 1
+
+
+def test_models_that_think_first_get_room_for_it() -> None:
+    with chat_server(lambda *_: completion("x")) as server:
+        served(server.url, least_tokens=4000).generate(None, "Which?", 16)
+        assert server.requests[0]["max_tokens"] == 4000
 
 
 def schema(bench_root: Path, protocol: str = "letter") -> tuple[Any, Path, RunSettings, list[Any]]:

@@ -236,4 +236,7 @@ def load_hf(argument: str, options: HFOptions) -> HFModel:
     Raises:
         MissingFileError, InputError: it is not on this machine, not supported, or damaged.
     """
-    return HFModel(find_folder(argument, options.revision), f"hf:{argument}", options)
+    folder = find_folder(argument, options.revision)
+    # A path of this machine says nothing to the readers of a report.
+    shown = folder.resolve().name if Path(argument).is_dir() else argument
+    return HFModel(folder, f"hf:{shown}", options)

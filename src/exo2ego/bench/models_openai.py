@@ -63,7 +63,8 @@ class ServerModel:
             OutageError: the server gives no answer; the item is then unscored.
             InputError: key, address or model are wrong.
         """
-        return self._client.complete([self.message(video, question)], max_tokens=max_new_tokens).text.strip()
+        limit = max(max_new_tokens, self._options.least_tokens)
+        return self._client.complete([self.message(video, question)], max_tokens=limit).text.strip()
 
     def message(self, video: VideoSpan | None, question: str) -> dict[str, Any]:
         """The user's turn: the clip, then the question."""

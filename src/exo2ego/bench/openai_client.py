@@ -53,6 +53,8 @@ class ServerOptions:
     """`prompt`: the server gives `prompt_logprobs` with chat completions (vLLM), so options can be scored."""
     limit_field: str = "max_tokens"
     """Name of the field that limits the answer; some servers take `max_completion_tokens` only."""
+    least_tokens: int = 0
+    """Tokens that every answer may have at least; models that think before they answer need some thousands."""
     temperature: float = 0.0
     """0 is greedy; a negative number is not sent, for servers that take none."""
     price_in: float = 0.0
@@ -69,6 +71,7 @@ class ServerOptions:
         check_range("attempts", self.attempts, 1, 100)
         check_choice("logprobs", self.logprobs, ("none", "prompt"))
         check_choice("limit_field", self.limit_field, ("max_tokens", "max_completion_tokens"))
+        check_range("least_tokens", self.least_tokens, 0, 1_000_000)
         check_range("temperature", self.temperature, -1, 2)
         check_range("price_in", self.price_in, 0, 1e9)
         check_range("price_out", self.price_out, 0, 1e9)

@@ -28,7 +28,8 @@ class Run:
     """
 
     model: str
-    """exo2ego:DIR, blind:DIR (the same model without video) or random."""
+    """exo2ego:DIR, hf:ID or hf:DIR, openai:URL#MODEL, blind:MODEL (the same without video), random or majority;
+    settings follow as ,key=value (docs/models.md)."""
     tasks: str
     """Names of tasks, separated by commas, or all."""
     root: Path
