@@ -39,8 +39,8 @@ def test_a_server_judges_a_run_and_two_judges_are_compared(
         spec = f"openai:{server.url}#tiny-judge"
         assert main(["judge", str(out), "--judge", spec]) == 0
         assert len(server.requests) == 8
-        assert main(["judge", str(out), "--judge", spec]) == 0
-        assert len(server.requests) == 8  # nothing is asked twice
+        assert main(["judge", str(out), "--judge", f"{spec},concurrency=9"]) == 0
+        assert len(server.requests) == 8  # nothing is asked twice, however it is reached
     assert [message["role"] for message in server.requests[0]["messages"]] == ["system", "user"]
     assert server.requests[0]["temperature"] == 0
     shown = " ".join(capsys.readouterr().out.split())
@@ -106,3 +106,14 @@ def test_the_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
         main(["judge", "--help"])
     assert left.value.code == 0
     assert "Example: exo2ego bench judge" in " ".join(capsys.readouterr().out.split())
+
+
+def test_egotaskqa_shows_open_and_binary_and_the_judge(
+    bench_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, out = str(bench_root / "egotaskqa"), str(tmp_path / "run")
+    assert main(["run", "--model", "random", "--tasks", "egotaskqa_direct", "--root", root, "--out", out]) == 0
+    assert main(["judge", out, "--judge", "rule"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for part in ("(exact) [open]", "(exact) [binary]", "egotaskqa_direct judge accuracy (exact, judge rule#"):
+        assert part in shown

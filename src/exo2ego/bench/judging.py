@@ -30,6 +30,8 @@ from exo2ego.records import Prediction, Usage
 BATCH = 8
 """Replies between two fsyncs, for each request that the judge takes at once."""
 AGREEMENT_FILE = "agreement.json"
+IDENTITY = ("fingerprint", "system", "user")
+"""What must be the same when a judge goes on; how many requests it takes at once may change."""
 OUTAGES = (OutageError, ConnectionError, TimeoutError)
 
 
@@ -86,9 +88,9 @@ def judge_run(
     """
     items, predictions = read_answers(out)
     key = f"{judge.name}#{prompt.digest}"
-    _pin(out, key, {**pinned, "system": prompt.system, "user": prompt.user})
     wanted = list(requests(items, predictions, prompt))
     with LineLog(out / JUDGEMENTS_FILE) as log:
+        _pin(out, key, {**pinned, "system": prompt.system, "user": prompt.user})
         given = read_replies(out).get(key, {})
         waiting = [(i, request) for i, request in wanted if given.get(i, ("", ""))[0] != request.digest]
         outages = 0
@@ -114,8 +116,8 @@ def judge_run(
 def _pin(out: Path, key: str, pinned: dict[str, str]) -> None:
     judges = read_judges(out)
     known = judges.get(key)
-    if known is not None and known != pinned:
-        field = next(name for name in (*pinned, *known) if known.get(name) != pinned.get(name))
+    field = next((name for name in IDENTITY if known is not None and known.get(name) != pinned.get(name)), None)
+    if known is not None and field is not None:
         raise OutputError(
             f"{out / JUDGES_FILE}: judge {key} was asked with {field} {known.get(field)!r}, not {pinned.get(field)!r}; "
             "two judges are not mixed: use the first one, or judge a copy of the run"

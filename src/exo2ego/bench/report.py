@@ -45,7 +45,9 @@ class Row:
     @property
     def label(self) -> str:
         """Name with its subset, e.g. `egoschema accuracy (likelihood) [facet colour]`."""
-        subset = ", ".join(f"{key} {value}" if key == "facet" else value for key, value in self.groups.items())
+        subset = ", ".join(
+            f"{key} {value}" if key in ("facet", "reasoning") else value for key, value in self.groups.items()
+        )
         return f"{self.name} [{subset}]" if subset else self.name
 
 
@@ -335,7 +337,7 @@ def write_report(report: Report, out: Path) -> list[Path]:
                 [(name, score) for name, score in zip(report.runs, row.scores, strict=True) if score is not None],
             )
             for row in report.rows
-            if row.headline or row.apart or "told" in row.groups
+            if row.headline or row.apart or {"told", "kind"} & set(row.groups)
         ],
         runs=run_lines(report),
         published=published_lines(report),

@@ -56,6 +56,11 @@ def tasks_present(root: Path, names: str) -> "tuple[list[Task], list[str]]":
     return here, [task.name for task in tasks if task not in here]
 
 
+def _added_later(name: str) -> bool:
+    """Whether `bench judge` has added a figure: it is what the command was given for, so it is shown."""
+    return " judge " in name or " sentence similarity " in name
+
+
 def print_scores(terminal: "Console", scores: "TaskScores", out: Path) -> None:
     """The headline figures of one task, and where the others are."""
     from exo2ego.bench.report import bias_line, shown
@@ -63,7 +68,9 @@ def print_scores(terminal: "Console", scores: "TaskScores", out: Path) -> None:
 
     apart = TASKS[scores.task].apart
     for measure in scores.measures:
-        if measure.headline or "told" in measure.score.groups or (apart and not measure.score.groups):
+        parts = {"told", "kind"} & set(measure.score.groups)
+        whole = not measure.score.groups
+        if measure.headline or parts or (whole and (apart or _added_later(measure.score.name))):
             score = measure.score
             counts = f"n {score.n}, unparsed {score.unparsed}, unscored {score.unscored}"
             counts += f", unjudged {score.unjudged}" if score.unjudged else ""

@@ -76,8 +76,7 @@ def _grade(terminal: "Console", folder: Path, judge: "Judge", spec: str, prompt:
     from exo2ego.bench.models import model_fingerprint
     from exo2ego.cli.common import progress
 
-    local = spec != "rule" and not spec.startswith("openai:")
-    pinned = {"spec": spec, "fingerprint": model_fingerprint(spec) if local else ""}
+    pinned = {"spec": spec, "fingerprint": "" if spec == "rule" else model_fingerprint(spec)}
     with progress(terminal) as bars:
         bar = bars.add_task(f"{folder.name}: {judge.name}", total=None, note="")
 
