@@ -21,11 +21,14 @@ def test_statistics(tree: Tree, tmp_path: Path) -> None:
     # kitchen_1: three clips of 1 / 2.5 s; bench_2: two of 2 / 2.5 s.
     assert abs(figures["mean_clip_s"] - (3 * 0.4 + 2 * 0.8) / 5) < 1e-9
     assert abs(figures["clip_hours"] - 3 * 2.8 / 3600) < 1e-9
+    # Two takes of 6 s, each seen by three cameras; the take of another split is not counted.
+    assert abs(figures["video_hours"] - 2 * 3 * 6 / 3600) < 1e-9
     assert figures["share_under_1_s"] == 1.0
     assert figures["scenarios"] == {"Cooking": 5}
     lines = statistics_text(figures).splitlines()
     assert len({len(line) for line in lines}) == 1
     assert any(re.fullmatch(r"left out: other split\s+2", line) for line in lines)
+    assert not any(line.startswith("conversations") for line in lines), "pairs have none"
 
 
 def test_page_is_self_contained_and_escaped(tree: Tree, tmp_path: Path) -> None:

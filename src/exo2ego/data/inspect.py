@@ -16,17 +16,26 @@ from exo2ego.data.video import Frame, read_clip
 FRAMES_SHOWN = 4
 FRAME_PX = 112
 
-_STYLE = """body{font:15px/1.4 system-ui,sans-serif;margin:2em auto;max-width:1100px;padding:0 1em;color:#222}
-table{border-collapse:collapse;margin:1em 0}td,th{padding:.2em .8em;text-align:left;border-bottom:1px solid #ddd}
-section{border-top:2px solid #ccc;padding:.6em 0}h2{font-size:1.05em;margin:.2em 0}figure{margin:.3em 0}
-figcaption{color:#555;font-size:.9em}img{display:block;max-width:100%}.best{color:#06722f}"""
+_STYLE = """:root{color-scheme:light dark}
+body{font:15px/1.45 system-ui,sans-serif;margin:2em auto;max-width:1100px;padding:0 1em}
+h1{font-size:1.4em}h2{font-size:1.05em;margin:0}p{margin:.15em 0}
+dl{columns:17em;column-gap:2.5em;margin:1em 0}
+dl div{display:flex;justify-content:space-between;break-inside:avoid;border-bottom:1px solid #8884;padding:.15em 0}
+dd{margin:0;font-variant-numeric:tabular-nums}
+section{border-top:1px solid #8888;padding:1em 0}
+.where{opacity:.65;font-size:.85em;overflow-wrap:anywhere}
+.views{display:flex;flex-wrap:wrap;gap:.7em 1.2em;margin-top:.5em}
+figure{margin:0}figcaption{font-size:.85em;opacity:.8}img{display:block;max-width:100%}
+.best{font-weight:600}.answer{opacity:.8}"""
+_ONLY_PAIRS = ("narrations", "pairs", "pairs_with_best_exo", "video_hours")
+_ONLY_INSTRUCTIONS = ("conversations",)
 
 
 def statistics(shards: ShardSet) -> dict[str, Any]:
     """Figures of a shard directory.
 
-    `videos` counts distinct (take, view); `clip_hours` is the sum of all stored clips' intervals, every view counted
-    (the paper's hours are those of whole videos, which shards do not hold); `pairs` is one per (narration, exo view).
+    `videos` counts distinct (take, view), `video_hours` is their length (the paper's hours); `clip_hours` is the sum of
+    all stored clips' intervals, every view counted; `pairs` is one per (narration, exo view).
     """
     widths = [sample.end_s - sample.start_s for sample in shards.samples]
     views = [(sample.take_uid, view) for sample in shards.samples for view in sample.views]
@@ -34,6 +43,7 @@ def statistics(shards: ShardSet) -> dict[str, Any]:
     return {
         "takes": len({sample.take_uid for sample in shards.samples}),
         "videos": len(set(views)),
+        "video_hours": float(shards.manifest["report"].get("video_hours", 0.0)),
         "clips": len(views),
         "clip_hours": math.fsum(w * len(s.views) for w, s in zip(widths, shards.samples, strict=True)) / 3600,
         "narrations": len(shards.samples) if is_pairs else 0,
@@ -50,11 +60,12 @@ def statistics(shards: ShardSet) -> dict[str, Any]:
 
 
 def statistics_rows(figures: dict[str, Any]) -> list[tuple[str, str]]:
-    """The figures as (name, value) for people."""
+    """The figures as (name, value) for people, without those that this kind of shards cannot have."""
+    hidden = _ONLY_INSTRUCTIONS if figures["narrations"] else _ONLY_PAIRS
     rows = [
         (name.replace("_", " "), f"{value:.3f}" if isinstance(value, float) else f"{value:,}")
         for name, value in figures.items()
-        if isinstance(value, int | float)
+        if isinstance(value, int | float) and name not in hidden
     ]
     for table in ("splits", "scenarios"):
         rows += [(f"{table[:-1]}: {name}", f"{count:,}") for name, count in figures[table].items()]
@@ -76,21 +87,29 @@ def contact_sheet(shards: ShardSet, examples: int = 12) -> str:
     """
     count = min(examples, len(shards))
     places = [round(i * (len(shards) - 1) / max(1, count - 1)) for i in range(count)]
-    rows = "".join(f"<tr><td>{_text(n)}</td><td>{_text(v)}</td></tr>" for n, v in statistics_rows(statistics(shards)))
+    rows = "".join(f"<div><dt>{_text(n)}</dt><dd>{_text(v)}</dd></div>" for n, v in statistics_rows(statistics(shards)))
     sections = "".join(_section(shards, shards.samples[place]) for place in places)
-    title = _text(shards.folder.name)
+    title = _text(f"{'Ego-exo pairs' if shards.pairs else 'Instructions'}: {shards.folder.resolve().name}")
     return (
-        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title><style>{_STYLE}</style>'
-        f"<h1>{title}</h1><table>{rows}</table>{sections}</html>\n"
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style>'
+        f"<h1>{title}</h1><dl>{rows}</dl>"
+        f"<p>{count} of {len(shards):,} samples, evenly spread; {FRAMES_SHOWN} frames of each view.</p>"
+        f"{sections}</html>\n"
     )
 
 
 def _section(shards: ShardSet, sample: ShardSample) -> str:
-    words = [sample.text] if sample.text else []
-    words += [f"{turn.question} - {turn.answer}" for turns in sample.conversations for turn in turns]
-    heading = "<br>".join(_text(line) for line in words)
-    where = f"{sample.take_uid}, {sample.scenario} {sample.split}, {sample.start_s:.2f} s to {sample.end_s:.2f} s"
-    return f"<section><h2>{heading}</h2><div>{_text(where)}</div>{_figures(shards, sample)}</section>"
+    heading = f"<h2>{_text(sample.text)}</h2>" if sample.text else ""
+    turns = "".join(
+        f'<p>{_text(turn.question)} <span class="answer">{_text(turn.answer)}</span></p>'
+        for conversation in sample.conversations
+        for turn in conversation
+    )
+    take = sample.scenario or sample.take_uid
+    where = [take, sample.split, f"{sample.start_s:.2f} s to {sample.end_s:.2f} s", sample.key]
+    place = f'<p class="where">{_text(", ".join(word for word in where if word))}</p>'
+    return f'<section>{heading}{turns}{place}<div class="views">{_figures(shards, sample)}</div></section>'
 
 
 def _figures(shards: ShardSet, sample: ShardSample) -> str:

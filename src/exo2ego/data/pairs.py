@@ -1,5 +1,6 @@
 """Narrations that pass the filters, as clips seen from the ego and the exo cameras; every one left out is counted."""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -68,6 +69,8 @@ class FilterReport:
     """Takes of the splits asked for that no annotator described."""
     alpha_s: float = 0.0
     """alpha of the EgoClip rule, as given or computed."""
+    video_hours: float = 0.0
+    """Length of all videos that clips are cut from, each once, every view counted (the paper's hours)."""
 
 
 class HasTake(Protocol):
@@ -120,8 +123,14 @@ def make_clips(dataset: EgoExo4D, rule: ClipRule, filters: FilterRule) -> tuple[
             t.split in filters.splits and u not in described for u, t in dataset.takes.items()
         ),
         alpha_s=plan.alpha_s,
+        video_hours=_video_hours(clips, durations),
     )
     return clips, report
+
+
+def _video_hours(clips: Iterable[Clip], durations_s: Mapping[str, float]) -> float:
+    videos = {(clip.take_uid, stream.path) for clip in clips for stream in (clip.ego, *clip.exos)}
+    return math.fsum(durations_s[take] for take, _ in videos) / 3600
 
 
 def rewrite_subject(text: str) -> str:
