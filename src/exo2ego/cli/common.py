@@ -61,9 +61,15 @@ def unboxed(text: str) -> str:
     'No x.'
     """
     lines = [line.strip("│").rstrip() for line in text.splitlines() if not line.startswith(("╭", "╰"))]
-    said = itertools.takewhile(lambda line: set(line.strip()) != {"─"}, lines)
+    parts = [list(part) for is_rule, part in itertools.groupby(lines, _is_rule) if not is_rule]
+    # Where the terminal takes no line-drawing characters, the title is a line of its own with a rule below.
+    said = parts[0 if text.startswith("╭") else 1]
     words = " ".join(line for line in said if not line.startswith(" " * 8))
     return " ".join(words.partition("Got errors:")[0].split())
+
+
+def _is_rule(line: str) -> bool:
+    return bool(line.strip()) and not line.strip("─- ")
 
 
 def at_least(minimum: int) -> Callable[[str], int]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from exo2ego.cli.common import pick_device, typed_arguments
+from exo2ego.cli.common import pick_device, quiet_libraries, typed_arguments
 
 EXAMPLE = (
     "example: exo2ego train --recipe tiny --stage guidance --init-from runs/teacher/final "
@@ -58,6 +58,7 @@ def main(argv: list[str]) -> int:
     if command.print_recipe:
         print(json.dumps(recipe.as_json(), indent=1))
         return 0
+    quiet_libraries()
     start = start_folder(recipe, command.stage, command.init_from, command.data, command.out, command.seed)
     with training_progress() as report:
         run = train_stage(

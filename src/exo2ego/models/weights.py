@@ -3,15 +3,16 @@ only."""
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
-from transformers import AutoConfig
 
+from exo2ego.data.jsonfile import Fields, load_json, write_json
 from exo2ego.errors import CheckpointError, ChecksumError, MissingFileError
 from exo2ego.models.configuration import Exo2EgoConfig
 from exo2ego.models.modeling import Exo2EgoForConditionalGeneration, register
@@ -21,7 +22,7 @@ from exo2ego.models.roles import MappingSpec, Roles
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 START = ASSETS / "start"
 """The shipped third-person start (see assets/README.md for how it was trained)."""
-ROLES = "roles.safetensors"
+ROLES, MAPPING = "roles.safetensors", "mapping.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +50,46 @@ def check_assets(folder: Path = ASSETS) -> None:
             raise ChecksumError(f"{path} differs from its checksum; reinstall exo2ego")
 
 
-def load_model_folder(folder: Path) -> LoadedModel:
-    """An exported model (config.json, model.safetensors, processor) in float32 and evaluation mode."""
+@contextmanager
+def reading(folder: Path) -> Iterator[None]:
+    """Turns what Transformers and safetensors raise for damaged files into CheckpointError naming the folder."""
+    try:
+        yield
+    # KeyError, AttributeError and TypeError too: that is how Transformers meets a valid JSON of another shape
+    except (SafetensorError, OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise CheckpointError(f"{folder} cannot be loaded: {reason}; copy it or train it again") from error
+
+
+def require_model(folder: Path) -> None:
+    """Raises MissingFileError for a folder without a model, CheckpointError for another kind of model.
+
+    Transformers itself would build the defaults (a model of 7 B parameters) and fill it with random numbers.
+    """
+    for name in ("config.json", "processor_config.json"):
+        if not (folder / name).is_file():
+            raise MissingFileError(f"{folder} holds no model ({name} is missing); give a folder by `exo2ego train`")
+    kind = Fields(load_json(folder / "config.json"), str(folder / "config.json")).text("model_type", default="")
+    if kind != Exo2EgoConfig.model_type:
+        raise CheckpointError(f"{folder} holds a model of type '{kind}'; give a folder written by `exo2ego train`")
     register()
     register_processor()
+
+
+def load_model_folder(folder: Path) -> LoadedModel:
+    """An exported model (config.json, model.safetensors, processor) in float32 and evaluation mode."""
     folder = Path(folder)
-    if not (folder / "config.json").is_file():
-        raise MissingFileError(
-            f"{folder} holds no model (config.json is missing); give a folder written by `exo2ego train`"
-        )
+    require_model(folder)
     if folder.resolve().is_relative_to(ASSETS):
         check_assets()
-    try:
-        model = Exo2EgoForConditionalGeneration.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise CheckpointError(f"{folder} cannot be loaded: {str(error).splitlines()[0]}") from error
-    processor = Exo2EgoProcessor.from_pretrained(folder)
+    with reading(folder):
+        model, found = Exo2EgoForConditionalGeneration.from_pretrained(
+            folder, use_safetensors=True, dtype=torch.float32, output_loading_info=True
+        )
+        processor = Exo2EgoProcessor.from_pretrained(folder)
+    odd = sorted({*found["missing_keys"], *found["unexpected_keys"]})
+    if odd:
+        raise CheckpointError(f"{folder}: {len(odd)} weights do not fit its config.json, the first is {odd[0]}")
     return LoadedModel(model.eval(), processor)
 
 
@@ -74,10 +99,11 @@ def load_roles(folder: Path, mapping: MappingSpec) -> tuple[Roles, Exo2EgoProces
     if not (folder / ROLES).is_file():
         loaded = load_model_folder(folder)
         return Roles(loaded.model, mapping), loaded.processor
-    register()
-    register_processor()
-    config = AutoConfig.from_pretrained(folder)
-    stored = MappingSpec(**json.loads((folder / "mapping.json").read_text()))
+    require_model(folder)
+    with reading(folder):
+        config = Exo2EgoConfig.from_pretrained(folder)
+        processor = Exo2EgoProcessor.from_pretrained(folder)
+    stored = read_mapping(folder / MAPPING)
     if stored != mapping:
         raise CheckpointError(
             f"{folder} was trained with {stored}, this recipe has {mapping}; use the recipe it was trained with"
@@ -87,7 +113,18 @@ def load_roles(folder: Path, mapping: MappingSpec) -> tuple[Roles, Exo2EgoProces
         load_model(roles, folder / ROLES, strict=True)
     except (RuntimeError, SafetensorError) as error:
         raise CheckpointError(f"{folder} does not fit its config: {str(error).splitlines()[0]}") from error
-    return roles, Exo2EgoProcessor.from_pretrained(folder)
+    return roles, processor
+
+
+def read_mapping(path: Path) -> MappingSpec:
+    """The form of the mappings that roles were saved with."""
+    row = Fields(load_json(path), str(path))
+    return MappingSpec(
+        kind=row.text("kind"),
+        width=int(row.number("width")),
+        blocks=int(row.number("blocks")),
+        residual=row.flag("residual"),
+    )
 
 
 def save_roles(folder: Path, roles: Roles, processor: Exo2EgoProcessor, mapping: MappingSpec) -> None:
@@ -95,8 +132,7 @@ def save_roles(folder: Path, roles: Roles, processor: Exo2EgoProcessor, mapping:
     view_config(roles.config, "none", mapping).save_pretrained(folder)
     processor.save_pretrained(folder)
     save_model(roles, str(folder / ROLES))
-    fields: dict[str, Any] = {name: getattr(mapping, name) for name in MappingSpec.__slots__}
-    (folder / "mapping.json").write_text(json.dumps(fields, sort_keys=True))
+    write_json(folder / MAPPING, asdict(mapping))
 
 
 def view_config(config: Exo2EgoConfig, kind: str, mapping: MappingSpec) -> Exo2EgoConfig:

@@ -4,6 +4,7 @@ Where the paper is silent (loss weights, temperature, KL axis, mapping width, wh
 says so.
 """
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -31,7 +32,7 @@ class Optim:
     def __post_init__(self) -> None:
         if self.steps < 1 or self.batch_size < 1:
             raise ValueError(f"steps and batch_size must be at least 1, not {self.steps} and {self.batch_size}")
-        if self.lr <= 0 or not 0 <= self.warmup < 1 or self.clip_norm <= 0:
+        if not (0 < self.lr < math.inf and 0 <= self.warmup < 1 and self.clip_norm > 0):
             raise ValueError(f"impossible optimiser: lr {self.lr}, warmup {self.warmup}, clip_norm {self.clip_norm}")
 
 

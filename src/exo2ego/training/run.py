@@ -67,9 +67,9 @@ def train_stage(
     """
     stage, config = stage_of(recipe, stage_name)
     run, world = StageRun(out=out), join_world()
+    examples = stage_examples(stage, [open_shards(folder) for folder in data], recipe)
     torch.manual_seed(seed)
     roles, processor = load_roles(start, recipe.mapping)
-    examples = stage_examples(stage, [open_shards(folder) for folder in data], recipe)
     settings = run_settings(recipe, stage_name, roles, examples, seed)
     with claimed(out, settings, world):
         wait_for_all(world)

@@ -1,0 +1,250 @@
+"""`exo2ego train` as users meet it: one line for every mistake, nothing lost, the same command goes on."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from training_fixtures import build, planned_pair
+
+from exo2ego.cli.__main__ import main
+from exo2ego.data.atomic import held
+from exo2ego.data.shards import ShardSet
+from exo2ego.training.run import LOCK
+
+
+def train(out: Path, data: Path, start: Path, *more: str, stage: str = "teacher", steps: int = 3) -> int:
+    short = ["--steps", str(steps), "--batch-size", "2", "--device", "cpu"]
+    places = ["--data", str(data), "--init-from", str(start), "--out", str(out)]
+    return main(["train", "--stage", stage, *places, *short, *more])
+
+
+def complaint(capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line on stderr."""
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1, err
+    assert err.startswith("exo2ego: ")
+    return err
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "Missing from exo2ego train: --stage STR --out PATH (see: exo2ego train --help)"),
+        (["--stage", "teacher", "--out"], "Missing value for argument '--out'"),
+        (["--stage", "teacher", "--out", "x", "--stpes", "3"], "Unrecognized options: --stpes"),
+        (["--stage", "teacher", "--out", "x", "--steps", "many"], "--steps"),
+        (["--stage", "teacher", "--out", "x", "--steps", "0"], "steps and batch_size must be at least 1"),
+        (["--stage", "teacher", "--out", "x", "--lr", "-1"], "impossible optimiser: lr -1.0"),
+        (["--stage", "teacher", "--out", "x", "--lr", "nan"], "impossible optimiser: lr nan"),
+        (["--stage", "teacher", "--out", "x", "--device", "abacus"], "--device"),
+        (["--stage", "teachre", "--out", "x"], "no stage 'teachre'; available: "),
+        (["--stage", "teacher", "--out", "x", "--recipe", "huge"], "unknown recipe 'huge'; available: tiny"),
+        (["--stage", "teacher", "--out", "x"], "no data was given"),
+        (["--stage", "teacher", "--out", "x", "--data", "gone"], "gone: no such folder"),
+        (["--stage", "teacher", "--out", "x", "--data", "."], "no manifest.json"),
+        (["--stage", "initial", "--recipe", "paper", "--out", "x"], "has no random start"),
+    ],
+)
+def test_mistakes_on_the_command_line(
+    words: list[str],
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", *words]) == 2
+    assert says in complaint(capsys)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_shows_an_example_and_prints_the_recipe(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["train", "--help"])
+    assert left.value.code == 0
+    assert "example: exo2ego train --recipe tiny --stage guidance" in " ".join(capsys.readouterr().out.split())
+    assert main(["train", "--stage", "guidance", "--out", "x", "--steps", "7", "--print-recipe"]) == 0
+    assert json.loads(capsys.readouterr().out)["stages"]["guidance"]["optim"]["steps"] == 7
+
+
+def test_a_stage_leaves_what_the_next_one_needs(
+    pairs: ShardSet, instructions: ShardSet, start: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(tmp_path / "guidance", pairs.folder, start, stage="guidance") == 0
+    out = capsys.readouterr().out
+    assert f"start of the next stage: {tmp_path / 'guidance' / 'final'}" in out
+    assert train(tmp_path / "practice", instructions.folder, tmp_path / "guidance" / "final", stage="practice") == 0
+
+
+def test_a_start_that_is_not_there(pairs: ShardSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train(tmp_path / "out", pairs.folder, tmp_path / "gone") == 2
+    assert "gone holds no model (config.json is missing)" in complaint(capsys)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("config.json", b"{"),
+        ("config.json", b'{"model_type": "bert"}'),
+        ("config.json", b"[]"),
+        ("model.safetensors", b"cut"),
+        ("tokenizer.json", b"{"),
+        ("processor_config.json", b"{"),
+    ],
+)
+def test_a_damaged_start_is_named(
+    name: str, content: bytes, pairs: ShardSet, start: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoilt = tmp_path / "spoilt"
+    shutil.copytree(start, spoilt)
+    (spoilt / name).write_bytes(content)
+    assert train(tmp_path / "out", pairs.folder, spoilt) == 2
+    assert str(spoilt) in complaint(capsys)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("mapping.json", b"{"), ("mapping.json", b'{"kind": 3}'), ("roles.safetensors", b"cut"), ("config.json", b"{")],
+)
+def test_a_damaged_stage_before_is_named(
+    name: str, content: bytes, pairs: ShardSet, start: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train(tmp_path / "teacher", pairs.folder, start, steps=1) == 0
+    final = tmp_path / "teacher" / "final"
+    (final / name).write_bytes(content)
+    capsys.readouterr()
+    assert train(tmp_path / "out", pairs.folder, final, stage="guidance") == 2
+    assert str(final) in complaint(capsys)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_checkpoint_of_another_recipe_is_refused_and_kept(
+    pairs: ShardSet, start: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    assert train(out, pairs.folder, start, steps=1) == 0
+    before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
+    capsys.readouterr()
+    for more in (["--lr", "0.5"], ["--seed", "1"], ["--recipe", "tiny-no-kl"]):
+        assert train(out, pairs.folder, start, *more, steps=1) == 2
+        assert "another recipe, start, data or seed" in complaint(capsys)
+    assert {path: path.read_bytes() for path in out.rglob("*") if path.is_file()} == before
+    final = out / "final"
+    assert train(tmp_path / "next", pairs.folder, final, "--recipe", "tiny-fc-mapping", stage="guidance") == 2
+    assert "use the recipe it was trained with" in complaint(capsys)
+
+
+def test_shards_with_a_flipped_byte_stop_it_and_repaired_ones_go_on(
+    pairs: ShardSet, start: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shards = tmp_path / "shards"
+    shutil.copytree(pairs.folder, shards)
+    tar = next(iter(sorted(shards.glob("*.tar"))))
+    whole = tar.read_bytes()
+    clip = pairs.read(pairs.samples[0], "cam01")
+    spoilt = bytearray(whole)
+    spoilt[whole.index(clip) + len(clip) // 2] ^= 1
+    tar.write_bytes(spoilt)
+    assert train(tmp_path / "out", shards, start, steps=6) == 2
+    said = complaint(capsys)
+    assert f"member {pairs.samples[0].key}.cam01.mp4 is damaged (checksum differs); copy or build it again" in said
+    tar.write_bytes(whole)
+    assert train(tmp_path / "out", shards, start, steps=6) == 0
+    assert len((tmp_path / "out" / "log.jsonl").read_text().splitlines()) == 6
+
+
+def test_held_out_takes_are_never_trained_on(
+    videos: Path, start: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    held_out = build(tmp_path / "val", [planned_pair(videos, 0, split="val")])
+    assert train(tmp_path / "out", held_out.folder, start) == 2
+    assert "is of split 'val'; train on 'train' only" in complaint(capsys)
+
+
+def test_a_full_disk_is_one_line_and_the_run_goes_on_when_there_is_room(
+    pairs: ShardSet,
+    start: Path,
+    tmp_path: Path,
+    small_disk: Callable[[int], Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    disk = small_disk(600)
+    assert train(disk / "run", pairs.folder, start) == 2
+    assert "No space left on device" in complaint(capsys)
+    assert not list((disk / "run").glob("*.tmp"))
+    small_disk(100_000)
+    assert train(disk / "run", pairs.folder, start) == 0
+    assert train(tmp_path / "calm", pairs.folder, start) == 0
+    weights = [place / "model" / "model.safetensors" for place in (disk / "run", tmp_path / "calm")]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+def test_a_disk_with_no_room_at_all(
+    pairs: ShardSet, start: Path, small_disk: Callable[[int], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    disk = small_disk(16)
+    with contextlib.suppress(OSError), (disk / "filler").open("wb", buffering=0) as filler:
+        while True:
+            filler.write(b"x" * 4096)
+    assert train(disk / "run", pairs.folder, start) == 2
+    assert "No space left on device" in complaint(capsys)
+
+
+def test_a_read_only_place(
+    pairs: ShardSet,
+    start: Path,
+    tmp_path: Path,
+    read_only: Callable[[Path], Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "locked").mkdir()
+    read_only(tmp_path / "locked")
+    assert train(tmp_path / "locked" / "run", pairs.folder, start) == 2
+    assert "Read-only file system" in complaint(capsys)
+
+
+def test_a_second_run_in_the_same_folder_is_refused(
+    pairs: ShardSet, start: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run").mkdir()
+    with held(tmp_path / "run", LOCK):
+        assert train(tmp_path / "run", pairs.folder, start) == 2
+    assert "another run is writing here" in complaint(capsys)
+    assert train(tmp_path / "run", pairs.folder, start) == 0
+
+
+def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(pairs: ShardSet, start: Path, tmp_path: Path) -> None:
+    out, log = tmp_path / "run", tmp_path / "run" / "log.jsonl"
+    places = ["--data", str(pairs.folder), "--init-from", str(start), "--out", str(out)]
+    command = [sys.executable, "-m", "exo2ego", "train", "--stage", "teacher", *places, "--steps", "150"]
+    process = subprocess.Popen(
+        [*command, "--batch-size", "1"],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+        # a suite started in the background of a shell ignores Ctrl-C, and so would its children
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+    deadline = time.monotonic() + 300
+    while not (log.is_file() and len(log.read_text().splitlines()) >= 101):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=300) == 130
+    assert process.stderr is not None
+    assert process.stderr.read().splitlines()[-1] == "exo2ego: stopped; run the same command again to go on"
+    assert [path.name for path in (out / "checkpoints").iterdir()] == ["step-0000100"]
+    assert train(out, pairs.folder, start, "--batch-size", "1", steps=150) == 0
+    assert [json.loads(line)["step"] for line in log.read_text().splitlines()] == list(range(1, 151))
