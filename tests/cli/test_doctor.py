@@ -48,6 +48,36 @@ def test_a_package_that_does_not_import_is_a_finding() -> None:
     assert (found.what, found.state, found.mend) == ("the moon", doctor.FAIL, "run 'make venv'")
 
 
+def test_versions_are_held_against_what_the_package_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert doctor.check_packages().state == doctor.OK
+    needs = ["numpy>=999", "rich", "no-such-package-anywhere>=1", "no-such-extra; extra == 'dev'"]
+    monkeypatch.setattr(doctor.metadata, "requires", lambda name: needs)
+    found = doctor.check_packages()
+    assert found.state == doctor.FAIL
+    assert "numpy is " in found.found
+    assert "needed is >=999" in found.found
+    assert "no-such-package-anywhere is missing" in found.found
+    assert "no-such-extra" not in found.found
+    assert found.mend == "run 'make venv'"
+
+
+@pytest.mark.parametrize(("driver", "state"), [("/usr/bin/nvidia-smi", doctor.WARN), (None, doctor.OK)])
+def test_a_gpu_that_torch_cannot_use_is_told(monkeypatch: pytest.MonkeyPatch, driver: str | None, state: str) -> None:
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: driver)
+    found = doctor.check_gpu()
+    assert found.state == state
+    assert "CPU" in found.found + found.mend
+
+
+def test_every_finding_that_is_not_fine_says_how_to_mend_it() -> None:
+    quick = [check for check in doctor.CHECKS if check not in (doctor.check_renderer, doctor.check_codecs)]
+    for found in map(doctor.examine, quick):
+        assert found.state == doctor.OK or found.mend, found
+
+
 def test_decoder_and_codecs_work_where_the_suite_runs() -> None:
     assert doctor.check_codecs().state in (doctor.OK, doctor.WARN)
     assert doctor.check_decoder() == doctor.Check(what="decoder", state=doctor.OK, found=doctor.check_decoder().found)

@@ -1,6 +1,8 @@
 """The command itself: verbs, exit codes, one readable line for every error meant for users."""
 
+import contextlib
 import errno
+import resource
 import subprocess
 import sys
 from types import ModuleType
@@ -34,6 +36,54 @@ def test_help_names_every_verb_and_an_example(capsys: pytest.CaptureFixture[str]
     out = capsys.readouterr().out
     assert all(f"\n  {verb} " in out for verb in command.VERBS)
     assert "example:" in out
+
+
+HELPED = (
+    *(["sim"], ["data"], ["data", "clips"], ["data", "instruct"], ["data", "inspect"], ["train"], ["bench"]),
+    *(["bench", verb] for verb in ("run", "score", "report", "check", "prompts")),
+    *(["ask"], ["doctor"], ["demo"]),
+)
+
+
+@pytest.mark.parametrize("words", HELPED, ids=" ".join)
+def test_every_verb_has_help_with_an_example(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with contextlib.suppress(SystemExit):
+        assert command.main([*words, "--help"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    _, found, example = out.lower().partition("example: ")
+    assert found, out
+    assert f"exo2ego {words[0]}" in example
+
+
+def test_help_is_there_at_once() -> None:
+    """Processor time, not wall time: a busy machine must not fail it. The quickest of three."""
+
+    def seconds() -> float:
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-m", "exo2ego", "--help"], check=True, capture_output=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    assert min(seconds() for _ in range(3)) < 0.3
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["bench"], "Expected one of {run, score, report"),
+        (["bench", "run"], "Missing from exo2ego bench run: --model"),
+        (["bench", "rnu"], "Unrecognized options: rnu"),
+        (["train", "--stage"], "Missing value for argument '--stage'"),
+    ],
+)
+def test_a_slip_in_a_typed_verb_is_one_line_too(
+    words: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(words) == 2
+    err = capsys.readouterr().err
+    assert says in err
+    assert err.count("\n") == 1
+    assert f"(see: exo2ego {words[0]} --help)" in err
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

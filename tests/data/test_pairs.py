@@ -1,16 +1,18 @@
 """Filters: each reason counted once, totals that add up, leakage refused."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_tree import Tree, annotation, description
+from tiny_tree import CAMERAS, SPLITS, TAKES, Tree, annotation, description, take_row
 
 from exo2ego.data.clips import ClipRule
-from exo2ego.data.egoexo4d import read_root
+from exo2ego.data.egoexo4d import EgoExo4D, read_root
 from exo2ego.data.pairs import DROP_REASONS, FilterRule, assert_no_leakage, make_clips, rewrite_subject
 from exo2ego.errors import FormatError, LeakageError
+from exo2ego.records import Narration
 
 RULE = ClipRule(alpha=4.0)
 
@@ -135,3 +137,57 @@ def test_a_clean_root_is_not_written_to(tree: Tree) -> None:
     before = sorted(Path(tree.root).rglob("*"))
     make_clips(read_root(tree.root), RULE, FilterRule())
     assert sorted(Path(tree.root).rglob("*")) == before
+
+
+flags = st.tuples(st.booleans(), st.booleans(), st.booleans(), st.sampled_from("CO"), st.sampled_from(["C nods.", " "]))
+
+
+@given(
+    rows=st.lists(st.tuples(st.sampled_from(["uid-a", "uid-v"]), st.floats(-1, 7), flags), max_size=12),
+    kept=st.tuples(*[st.booleans()] * 4),
+)
+def test_whatever_the_flags_nothing_is_lost_or_counted_twice(
+    pretend: EgoExo4D, rows: list[tuple[str, float, tuple[bool, bool, bool, str, str]]], kept: tuple[bool, ...]
+) -> None:
+    narrations = tuple(
+        Narration(
+            take_uid=uid,
+            annotation_uid=f"ann-{number}",
+            annotator_id="1",
+            index=0,
+            text=text,
+            timestamp_s=time_s,
+            subject=subject,
+            ego_visible=visible,
+            unsure=unsure,
+            rejected=rejected,
+            best_exo=None,
+        )
+        for number, (uid, time_s, (visible, unsure, rejected, subject, text)) in enumerate(rows)
+    )
+    names = ("keep_rejected", "keep_unsure", "keep_not_ego_visible", "keep_other_subjects")
+    rule = FilterRule(**dict(zip(names, kept, strict=True)))
+    clips, report = make_clips(replace(pretend, narrations=narrations), RULE, rule)
+    assert report.total == len(rows) == report.kept + sum(report.dropped.values())
+    assert report.kept == len(clips) == len({clip.clip_id for clip in clips})
+    for clip in clips:
+        said = next(n for n in narrations if clip.clip_id.startswith(f"kitchen_1-{n.annotation_uid}-"))
+        assert clip.take_uid == "uid-a"
+        assert clip.start_s <= said.timestamp_s <= clip.end_s
+        assert said.text.strip()
+        assert not (said.rejected and not rule.keep_rejected)
+        assert not (said.unsure and not rule.keep_unsure)
+        assert said.ego_visible or rule.keep_not_ego_visible
+        assert said.subject == "C" or rule.keep_other_subjects
+
+
+@pytest.fixture(scope="module")
+def pretend(tmp_path_factory: pytest.TempPathFactory) -> EgoExo4D:
+    """A download whose video files are there and empty: filters do not look into them."""
+    rows = [take_row(uid, name) for uid, name in TAKES.items()]
+    made = Tree(root=tmp_path_factory.mktemp("pretend"), takes=rows, train={}, val={}, splits=dict(SPLITS))
+    for uid in TAKES:
+        for camera in CAMERAS:
+            made.video(uid, camera).parent.mkdir(parents=True, exist_ok=True)
+            made.video(uid, camera).touch()
+    return read_root(made.save())

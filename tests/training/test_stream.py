@@ -1,6 +1,7 @@
 """Batches: a pure function of (seed, step), every example once an epoch, roles and texts where they belong."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from exo2ego.errors import LeakageError
 from exo2ego.models.weights import load_model_folder
 from exo2ego.training.run import build_stream, stage_examples
 from exo2ego.training.stages import STAGES
-from exo2ego.training.stream import example_order, pair_examples
+from exo2ego.training.stream import FrameCache, example_order, pair_examples
 
 
 @pytest.fixture
@@ -85,6 +86,33 @@ def test_probes_hold_no_answer(streams, recipe):
     assert (batch.probes.labels == -100).all()
     text = stream.tokenizer.decode(batch.probes.tokens[0])
     assert all(question in text for question in recipe.probe_questions)
+
+
+@pytest.mark.parametrize(("asked", "drawn"), [(1, 1), (2, 2), (9, 2)])
+def test_segments_are_drawn_without_repetition_and_all_of_them_in_time(
+    streams, recipe, start, instructions, asked, drawn
+):
+    """A sample's conversations: as many as asked for or as there are, never one twice in a batch."""
+    processor = load_model_folder(start).processor
+    config = replace(recipe.stages["practice"], segments=asked)
+    stream = build_stream(stage_examples(STAGES["practice"], [instructions], recipe), recipe, config, processor, 0)
+    seen = set()
+    for step in range(8):
+        batch = stream.batch(step)
+        for row in range(4):
+            numbers = sorted({int(n) for n in batch.text.segments[row] if n >= 0})
+            assert numbers == list(range(drawn))
+            texts = [stream.tokenizer.decode(batch.text.tokens[row][batch.text.segments[row] == n]) for n in numbers]
+            assert len(set(texts)) == drawn
+            seen |= {text.partition("?")[0].split()[-1] for text in texts}
+    assert {"object", "doing"} <= seen
+
+
+def test_what_does_not_fit_into_the_cache_is_decoded_again_to_the_same_frames(pairs):
+    tight = FrameCache(num_frames=4, size_px=32, limit_bytes=4 * 32 * 32 * 3)
+    roomy = FrameCache(num_frames=4, size_px=32)
+    for sample in pairs.samples[:3] * 2:
+        assert np.array_equal(tight.get(pairs, sample, "ego"), roomy.get(pairs, sample, "ego"))
 
 
 def test_held_out_samples_are_refused(videos, tmp_path):

@@ -20,8 +20,7 @@ from exo2ego.errors import Exo2EgoError
 
 OK, WARN, FAIL = "ok", "warn", "fail"
 
-NEEDED = ("torch", "transformers", "peft", "safetensors", "tokenizers", "numpy", "av", "mujoco", "rich", "tyro")
-OPTIONAL = {"tensorboard": "curves in TensorBoard", "matplotlib": "curves in the HTML report", "ray": "many machines"}
+OPTIONAL = {"ray": "many machines"}
 APT = "apt-get install -y libegl1 libgl1-mesa-dri libopengl0"
 
 _DRAW = """
@@ -59,15 +58,27 @@ def check_python() -> Check:
 
 
 def check_packages() -> Check:
-    """The packages without which nothing runs, by installed version."""
-    versions, missing = [], []
-    for name in NEEDED:
+    """What the package says it needs, against what is installed: each one there, in a version that fits."""
+    from packaging.requirements import Requirement
+
+    versions, wrong = [], []
+    try:
+        needed = [Requirement(line) for line in metadata.requires("exo2ego") or ()]
+    except metadata.PackageNotFoundError:
+        return Check(what="packages", state=FAIL, found="exo2ego itself is not installed", mend="run 'make venv'")
+    for requirement in needed:
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
+            continue
         try:
-            versions.append(f"{name} {metadata.version(name)}")
+            version = metadata.version(requirement.name)
         except metadata.PackageNotFoundError:
-            missing.append(name)
-    if missing:
-        return Check(what="packages", state=FAIL, found=f"missing: {', '.join(missing)}", mend="run 'make venv'")
+            wrong.append(f"{requirement.name} is missing")
+            continue
+        versions.append(f"{requirement.name} {version}")
+        if not requirement.specifier.contains(version, prereleases=True):
+            wrong.append(f"{requirement.name} is {version}, needed is {requirement.specifier}")
+    if wrong:
+        return Check(what="packages", state=FAIL, found="; ".join(wrong), mend="run 'make venv'")
     return Check(what="packages", state=OK, found=", ".join(versions))
 
 
@@ -102,8 +113,23 @@ def check_torch() -> Check:
     except RuntimeError as error:
         mend = "check the driver with nvidia-smi; CUDA_VISIBLE_DEVICES= runs on the CPU"
         return Check(what="torch", state=FAIL, found=f"{device}: {str(error).splitlines()[0]}", mend=mend)
-    names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-    return Check(what="torch", state=OK, found=f"{torch.__version__}, bf16 on cpu" + "".join(f", {n}" for n in names))
+    return Check(what="torch", state=OK, found=f"{torch.__version__}, bf16 on {', '.join(devices)}")
+
+
+def check_gpu() -> Check:
+    """GPUs that torch can use; one that is there and cannot be used is worth a word, none at all is fine."""
+    import torch
+
+    found = [
+        f"{torch.cuda.get_device_name(i)}, {torch.cuda.get_device_properties(i).total_memory / 1e9:.0f} GB"
+        for i in range(torch.cuda.device_count())
+    ]
+    if found or shutil.which("nvidia-smi") is None:
+        return Check(what="GPU", state=OK, found="; ".join(found) or "none: everything runs on the CPU")
+    mend = "install a CUDA build of torch that fits the driver, or leave it: everything runs on the CPU too"
+    return Check(
+        what="GPU", state=WARN, found=f"a driver is here, but torch {torch.__version__} sees no GPU", mend=mend
+    )
 
 
 def check_no_broken_torchvision() -> Check:
@@ -213,6 +239,7 @@ CHECKS: tuple[Callable[[], Check], ...] = (
     check_packages,
     check_optional,
     check_torch,
+    check_gpu,
     check_no_broken_torchvision,
     check_codecs,
     check_decoder,

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exo2ego.cli.common import VerbParser, at_least
+from exo2ego.cli.common import VerbParser, at_least, console, progress
 
 if TYPE_CHECKING:
     from exo2ego.sim.spec import SimSpec
@@ -93,26 +93,10 @@ def main(argv: list[str]) -> int:
     """Simulate as the flags say and print what was written."""
     spec = _spec(_parser().parse_args(argv))
 
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
     from exo2ego.sim.export import simulate
 
-    columns = (
-        TextColumn("rendering takes"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns) as bar:
-        task = bar.add_task("takes", total=spec.takes)
+    with progress(console()) as bar:
+        task = bar.add_task("rendering takes", total=spec.takes, note="")
         summary = simulate(spec, lambda done, total: bar.update(task, completed=done, total=total))
     splits = ", ".join(f"{count} {split}" for split, count in sorted(summary.splits.items()))
     print(
