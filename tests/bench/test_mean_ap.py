@@ -111,7 +111,9 @@ def test_the_interval_is_around_the_figure_and_shrinks_with_more_videos() -> Non
         labels[:4] |= np.eye(4, dtype=bool)
         scores = labels + generator.normal(0, 0.8, labels.shape)
         low, high = video_bootstrap(scores, labels, draws=200)
-        assert low < mean_average_precision(scores, labels) < high
+        value = mean_average_precision(scores, labels)
+        assert low < value < high
+        assert value - low == pytest.approx(high - value, rel=0.5)
         return high - low
 
     assert width(400) < width(40) / 2

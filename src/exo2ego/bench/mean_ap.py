@@ -54,7 +54,8 @@ def video_bootstrap(scores: Floats, labels: Labels, seed: int = 0, draws: int = 
     """95 % interval of the mean over the classes that have a video: videos are drawn with replacement.
 
     A mean over classes is no mean over videos, so each draw is scored anew: a video drawn twice counts twice in the
-    ranking. A class whose videos are all missed by a draw is left out of that draw.
+    ranking. A class whose videos are all missed by a draw is left out of that draw. Draws with repeats are easier to
+    rank than the videos themselves, so their spread is taken around the figure and not around their own mean.
 
     Raises:
         InputError: as `class_precisions`.
@@ -69,7 +70,9 @@ def video_bootstrap(scores: Floats, labels: Labels, seed: int = 0, draws: int = 
         size = min(DRAWS_AT_ONCE, draws - start)
         weights = generator.multinomial(count, np.full(count, 1.0 / count), size=size).astype(np.float64)
         means.append(weighted_means(weights, hits, order))
-    low, high = np.percentile(np.concatenate(means), [2.5, 97.5])
+    drawn = np.concatenate(means)
+    (value,) = weighted_means(np.ones((1, count)), hits, order)
+    low, high = np.clip(np.percentile(drawn, [2.5, 97.5]) - drawn.mean() + value, 0.0, 1.0)
     return float(low), float(high)
 
 
