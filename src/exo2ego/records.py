@@ -175,6 +175,22 @@ class Usage:
     cost: float = 0.0
     """In the currency of the prices given with the model; 0 where none were."""
 
+    @classmethod
+    def total(cls, usages: "Iterable[Usage]") -> "Usage":
+        """The sum of what several answers have cost."""
+        parts = list(usages)
+        return cls(
+            requests=sum(part.requests for part in parts),
+            prompt_tokens=sum(part.prompt_tokens for part in parts),
+            completion_tokens=sum(part.completion_tokens for part in parts),
+            cost=sum(part.cost for part in parts),
+        )
+
+    def told(self) -> str:
+        """For people: requests, tokens, and the cost where prices are known."""
+        tokens = f"{self.requests} requests, {self.prompt_tokens} + {self.completion_tokens} tokens"
+        return f"{tokens}, cost {self.cost:.4f}" if self.cost else tokens
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:

@@ -18,6 +18,7 @@ from exo2ego.bench.predictions import read_predictions
 from exo2ego.bench.run import RunSettings, run
 from exo2ego.bench.score import score_folder
 from exo2ego.bench.tasks import TASKS
+from exo2ego.cli.bench import main
 from exo2ego.data.video import probe
 from exo2ego.errors import InputError, VideoError
 from exo2ego.records import Usage, VideoSpan
@@ -110,6 +111,25 @@ def test_an_outage_is_unscored_and_asked_again_nothing_else_is(bench_root: Path,
         run(model, task, items, root, out, settings, retry_errors=True)
         assert len(server.requests) == before + 2
     assert score_folder(out).measures[0].score.unscored == 0
+
+
+def test_the_command_tells_what_the_answers_have_cost(
+    bench_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with chat_server(lambda *_: completion("(A)", 100, 2)) as server:
+        spec = f"openai:{server.url}#m,frames=1,price_in=2"
+        asked = [
+            "--tasks",
+            "vln_qa",
+            "--protocol",
+            "letter",
+            "--root",
+            str(bench_root / "vln_qa"),
+            "--out",
+            str(tmp_path),
+        ]
+        assert main(["run", "--model", spec, *asked]) == 0
+    assert "vln_qa: asked with 8 requests, 800 + 16 tokens, cost 0.0016" in capsys.readouterr().out
 
 
 def test_answers_without_a_letter_are_unparsed_and_wrong(bench_root: Path, tmp_path: Path) -> None:

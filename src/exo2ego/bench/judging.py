@@ -155,12 +155,7 @@ def _spent(out: Path, key: str) -> Usage:
         for _, record in read_json_lines(out / JUDGEMENTS_FILE)
         if record.get("judge") == key and isinstance(record.get("usage"), dict)
     ]
-    return Usage(
-        requests=sum(usage.requests for usage in usages),
-        prompt_tokens=sum(usage.prompt_tokens for usage in usages),
-        completion_tokens=sum(usage.completion_tokens for usage in usages),
-        cost=sum(usage.cost for usage in usages),
-    )
+    return Usage.total(usages)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,6 @@
 The settings of a kind are the fields of a frozen dataclass: all that a user may set, typed and with its default.
 """
 
-import dataclasses
 import typing
 from typing import Any, TypeVar
 
@@ -54,11 +53,6 @@ def check_range(field: str, value: float, least: float, most: float) -> None:
     """
     if not least <= value <= most:
         raise InputError(f"--model ...,{field}={value:g}: must be from {least:g} to {most:g}")
-
-
-def described(options: object) -> dict[str, Any]:
-    """The settings as a plain dict, for fingerprints."""
-    return dataclasses.asdict(options)  # type: ignore[call-overload, no-any-return]
 
 
 _NAMES: dict[type, str] = {int: "whole number", float: "number", str: "text"}

@@ -13,6 +13,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AutoModelForImageTextToText, AutoTokenizer, DynamicCache
+from transformers.utils import logging as transformers_logging
 
 from exo2ego.bench.files import read_json
 from exo2ego.bench.frames import frame_times, sample
@@ -210,6 +211,7 @@ def _load(folder: Path, options: HFOptions) -> Any:
     device = options.device if options.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
     # Half precision costs speed on a processor and saves it on an accelerator.
     dtype = options.dtype if options.dtype != "auto" or device != "cpu" else "float32"
+    transformers_logging.disable_progress_bar()  # the run has a bar of its own
     try:
         model, report = AutoModelForImageTextToText.from_pretrained(
             folder,

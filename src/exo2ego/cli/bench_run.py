@@ -67,6 +67,7 @@ class Run:
         from exo2ego.bench.tasks.base import require_protocol
         from exo2ego.cli.bench_common import print_scores
         from exo2ego.cli.common import console
+        from exo2ego.records import Usage
 
         terminal = console()
         loaded = self._load(terminal)
@@ -77,8 +78,11 @@ class Run:
             for task, root, items in loaded:
                 settings, out = self._settings(terminal, task, fingerprint, len(loaded) == 1), self.out / task.name
                 with ProgressBar(terminal, task.title, len(items)) as bar:
-                    run_on(engine, task, items, root, out, settings, allow_missing=self.allow_missing,
-                           retry_errors=self.retry_errors, on_progress=bar)  # fmt: skip
+                    kept = run_on(engine, task, items, root, out, settings, allow_missing=self.allow_missing,
+                                  retry_errors=self.retry_errors, on_progress=bar)  # fmt: skip
+                spent = Usage.total(prediction.usage for prediction in kept.values() if prediction.usage)
+                if spent.requests:
+                    terminal.print(f"{task.name}: asked with {spent.told()}", markup=False)
                 print_scores(terminal, score_folder(out), out)
         return 0
 
