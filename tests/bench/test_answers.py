@@ -31,6 +31,7 @@ OPTIONS = ("the blue cup", "the red cup", "a jar of salt", "the pan")
         ("The answer is the red cup", 1),
         ("The answer is a jar of salt", 2),
         ("D\nThe pan is on the stove.", 3),
+        ("<think>Is it (A) or (B)?</think>\n(C)", 2),
     ],
 )
 def test_forms_that_name_one_option(text: str, index: int) -> None:
@@ -51,6 +52,7 @@ def test_forms_that_name_one_option(text: str, index: int) -> None:
         "cup",
         "ABCD",
         "The answer isn't B",
+        "<think>It may be (B)",  # cut off while thinking
         "(None of these)",
     ],
 )
@@ -92,6 +94,8 @@ def test_every_form_names_every_letter(index: int, form: str) -> None:
         ("Café", "café"),
         ("...", ""),
         ("An", ""),
+        ("<think>a hat?</think> The cup", "cup"),
+        ("<think>a hat", ""),
         ("three twenty", "3 twenty"),
     ],
 )

@@ -54,6 +54,13 @@ def test_a_server_judges_a_run_and_two_judges_are_compared(
     assert not (out / "egomcq/judgements.jsonl").exists()
 
 
+def test_a_judge_that_thinks_has_room(out: Path) -> None:
+    with chat_server(verdict) as server:
+        spec = f"openai:{server.url}#tiny-judge,least_tokens=4000"
+        assert main(["judge", str(out), "--judge", spec]) == 0
+    assert {request["max_tokens"] for request in server.requests} == {4000}
+
+
 def test_a_server_that_talks_nonsense_gives_no_right_answer(out: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with chat_server(lambda number, request: completion("I would say yes.")) as server:
         assert main(["judge", str(out), "--judge", f"openai:{server.url}#tiny-judge"]) == 0

@@ -1,6 +1,7 @@
 """Judges: golden replies, anything else unjudged, words as data, and no answer that can forge a line."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ def request(predicted: str, answer: str = "in the sink") -> JudgeRequest:
         ("```python\n{'pred': 'no', 'score': 1}\n```", False, 1),
         ('Sure! {"pred": "YES ", "score": 5} I hope this helps.', True, 5),
         ('{"pred": "yes", "score": 5, "why": "same place"}', True, 5),
+        ('<think>{"pred": "no", "score": 0}? No.</think>\n{"pred": "yes", "score": 5}', True, 5),
+        ("<think>" + "so " * 9000 + '</think>{"pred": "no", "score": 1}', False, 1),
     ],
 )
 def test_replies_as_judges_print_them(reply: str, correct: bool, score: int) -> None:
@@ -57,6 +60,7 @@ def test_replies_as_judges_print_them(reply: str, correct: bool, score: int) -> 
         '{"score": 4}',
         '{"pred": "yes"}',
         '{"pred": "yes", "score": 6}',
+        '<think>I would say {"pred": "yes", "score": 5}',
         '{"pred": "yes", "score": -1}',
         '{"pred": "yes", "score": 4.5}',
         '{"pred": "yes", "score": "four"}',
@@ -154,6 +158,14 @@ def test_any_model_that_writes_can_judge_without_a_video() -> None:
     model.capabilities = frozenset({"logprobs"})
     with pytest.raises(InputError, match="fake does not answer in words"):
         ModelJudge(model)
+
+
+def test_a_local_model_of_transformers_judges_in_process(hf_folder: Callable[[str], Path]) -> None:
+    """Its weights are random, so what it writes is no verdict: never an exception, never right."""
+    judge = load_judge(f"hf:{hf_folder('qwen2_5_vl')}")
+    reply = judge.complete(request("sink"))
+    assert reply == judge.complete(request("sink"))
+    assert parse_verdict(reply) == UNJUDGED
 
 
 def test_unknown_judges_are_one_line() -> None:

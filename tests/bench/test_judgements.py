@@ -32,6 +32,8 @@ SAID = {
 
 def test_only_words_are_put_to_a_judge() -> None:
     ((name, request),) = requests(ITEMS, SAID, read_prompt())
+    thought = {"a": Prediction(item_id="a", text="<think>a hat? no</think>a cup")}
+    assert next(iter(requests(ITEMS, thought, read_prompt())))[1].digest == request.digest
     assert (name, request.question, request.answer, request.predicted) == ("a", "a?", "cup", "a cup")
 
 

@@ -96,6 +96,14 @@ def test_a_judge_takes_the_headline_and_unjudged_is_wrong_and_counted(items: lis
     assert heads == ["judge accuracy (open, judge big#1)"]
 
 
+def test_a_thought_before_the_answer_is_no_part_of_it(items: list[Item]) -> None:
+    texts: list[str | None] = ["<think>hat?</think>a cup", "<think>a box", *["x"] * 6]
+    measures = named(score(items, said(items, texts), ScoreSettings(protocol="open")))
+    assert measures["plain accuracy (open)"].score.value == pytest.approx(1 / 8)
+    assert measures["ROUGE-L (open)"].score.value == pytest.approx(1 / 8)
+    assert measures["exact match (open)"].score.unparsed == 1
+
+
 def test_a_judge_that_has_said_nothing_shows_nothing(items: list[Item]) -> None:
     settings = ScoreSettings(protocol="open", verdicts={"big#1": {}}, similarities={"mini#1": {}})
     measures = named(score(items, said(items, ["a cup"] * 8), settings))

@@ -22,6 +22,16 @@ _LEAD_IN = re.compile(
 )
 
 
+def spoken(text: str) -> str:
+    """What a model says after thinking aloud in `<think> ... </think>`; nothing where the thought was cut off.
+
+    >>> spoken("<think>Is it (A)?</think> (B)"), spoken("<think>Is it (A)?"), spoken("(C)")
+    (' (B)', '', '(C)')
+    """
+    said = text.rpartition("</think>")[2]
+    return "" if "<think>" in said else said
+
+
 def parse_choice(text: str, options: Sequence[str]) -> int | None:
     """Index of the option that `text` names, or None where none can be recognised for certain.
 
@@ -30,6 +40,7 @@ def parse_choice(text: str, options: Sequence[str]) -> int | None:
     >>> parse_choice("A man lifts it", ["x", "y"]) is None
     True
     """
+    text = spoken(text)
     letters = _letters(text)
     by_text = _by_text(text, options)
     if not letters:
@@ -97,7 +108,8 @@ def normal_answer(text: str) -> str:
     >>> normal_answer("The answer is: Seven cups, on the cutting-board.")
     '7 cups on cutting board'
     """
-    words = re.findall(r"[^\W_]+", _LEAD_IN.sub("", unicodedata.normalize("NFKC", text).strip()).casefold())
+    said = unicodedata.normalize("NFKC", spoken(text)).strip()
+    words = re.findall(r"[^\W_]+", _LEAD_IN.sub("", said).casefold())
     return " ".join(_NUMBERS.get(word, word) for word in words if word not in _ARTICLES)
 
 

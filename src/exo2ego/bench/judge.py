@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from exo2ego.bench.answers import normal_answer
+from exo2ego.bench.answers import normal_answer, spoken
 from exo2ego.bench.files import read_text
 from exo2ego.bench.text_metrics import token_f1
 from exo2ego.errors import FormatError, InputError
@@ -154,7 +154,8 @@ class ServerJudge:
 
     def complete(self, request: JudgeRequest) -> str:
         """The text of the server's message."""
-        return self._client.complete(request.messages, max_tokens=REPLY_TOKENS).text
+        limit = max(REPLY_TOKENS, self._client.options.least_tokens)
+        return self._client.complete(request.messages, max_tokens=limit).text
 
     def take_usage(self) -> "Usage | None":
         """What this thread's requests have cost since it last asked."""
@@ -185,8 +186,8 @@ def read_prompt(path: Path = PROMPT_FILE) -> JudgePrompt:
 def parse_verdict(reply: str) -> Verdict:
     """The one object `{"pred": "yes" | "no", "score": 0..5}` in a reply, as JSON or as Python prints a dict.
 
-    Text or a code fence around it is allowed. Anything else (no object, two, another value, half a point) is unjudged:
-    never an exception, never right.
+    Text or a code fence around it is allowed, a thought before it is left out (`answers.spoken`). Anything else (no
+    object, two, another value, half a point) is unjudged: never an exception, never right.
 
     >>> parse_verdict("{'pred': 'yes', 'score': 4}")
     Verdict(correct=True, score=4)
@@ -194,7 +195,7 @@ def parse_verdict(reply: str) -> Verdict:
     Verdict(correct=None, score=None)
     """
     unjudged = Verdict(correct=None, score=None)
-    found = _object(reply)
+    found = _object(spoken(reply))
     if found is None:
         return unjudged
     pred, score = found.get("pred"), _points(found.get("score"))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from exo2ego.bench.answers import normal_answer
+from exo2ego.bench.answers import normal_answer, spoken
 from exo2ego.bench.files import fail, read_json, read_json_lines
 from exo2ego.bench.items import Item, right_answer
 from exo2ego.bench.judge import JudgePrompt, JudgeRequest, Verdict, parse_verdict
@@ -28,8 +28,9 @@ def requests(
     """(item id, what a judge is asked) of every item with words to judge; blank answers are wrong without a judge."""
     for item in items:
         prediction = predictions.get(item.item_id)
-        text = prediction.text if prediction is not None and prediction.error is None else None
-        if text is not None and normal_answer(text):
+        answered = prediction is not None and prediction.error is None
+        text = spoken(prediction.text or "") if prediction is not None and answered else ""
+        if normal_answer(text):
             yield (
                 item.item_id,
                 JudgeRequest(prompt=prompt, question=item.question, answer=right_answer(item), predicted=text),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from exo2ego.bench.answers import normal_answer
+from exo2ego.bench.answers import normal_answer, spoken
 from exo2ego.bench.items import Item, right_answer
 from exo2ego.bench.judge import FULL_MARKS, Verdict
 from exo2ego.bench.stats import Stratum
@@ -87,7 +87,7 @@ def metric_marker(metric: Metric) -> Marker:
     """`metric` of the text against the right answer; a text of which nothing is left is unparsed and worth 0."""
 
     def mark(item: Item, prediction: Prediction) -> Mark:
-        text = prediction.text or ""
+        text = spoken(prediction.text or "")
         if not normal_answer(text):
             return Mark(value=0.0, unparsed=True)
         (value,) = metric([text], [right_answer(item)])
