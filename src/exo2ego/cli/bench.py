@@ -6,6 +6,7 @@ from typing import Annotated
 import tyro
 
 from exo2ego.cli.bench_check import Check
+from exo2ego.cli.bench_contamination import ContaminationCommand
 from exo2ego.cli.bench_judge import JudgeCommand
 from exo2ego.cli.bench_prompts import Prompts
 from exo2ego.cli.bench_report import Report
@@ -19,6 +20,7 @@ Command = (
     | Annotated[Report, tyro.conf.subcommand("report")]
     | Annotated[JudgeCommand, tyro.conf.subcommand("judge")]
     | Annotated[Check, tyro.conf.subcommand("check")]
+    | Annotated[ContaminationCommand, tyro.conf.subcommand("contamination")]
     | Annotated[Prompts, tyro.conf.subcommand("prompts")]
 )
 

@@ -1,40 +1,35 @@
-"""`exo2ego bench check`: are a task's files whole, are its videos there?"""
+"""`exo2ego bench check`: are a task's files whole, are its videos there, and where does one get the rest?"""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 
-from exo2ego.errors import InputError
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """Read a task's files and look for its videos, without a model.
+    """Read tasks' files and look for their videos, without a model; exit code 2 when something is missing.
 
     Example: exo2ego bench check egomcq --root data/egomcq
     """
 
-    task: Annotated[str, tyro.conf.Positional]
-    """Name of a task."""
+    tasks: Annotated[str, tyro.conf.Positional]
+    """Names of tasks, separated by commas, or all."""
     root: Path
-    """Folder of the task's files."""
+    """Folder of the task's files; for several tasks, the folder that holds one folder for each."""
+    json: bool = False
+    """Print one JSON object a task and line, with every missing video."""
 
     def __call__(self) -> int:
-        """Print what is there; 2 when videos are missing."""
-        from exo2ego.bench.items import items_hash, missing_videos
-        from exo2ego.cli.bench_common import tasks_named
+        """Print what is there and what is not; 2 when something is missing."""
+        from exo2ego.bench.check import as_lines, as_record, check_task
+        from exo2ego.cli.bench_common import task_root, tasks_named
 
-        if self.task == "all":
-            raise InputError("check reads one task at a time; name egomcq, egoschema or epic_mir")
-        (task,) = tasks_named(self.task)
-        items = task.load(self.root, full=True)
-        missing = missing_videos(items, self.root)
-        videos = {video.path for item in items for video in item.videos}
-        print(
-            f"{task.title}: {len(items)} items, {len(videos)} videos, {len(missing)} missing, hash {items_hash(items)}"
-        )
-        for name in missing:
-            print(f"missing: {name}")
-        return 2 if missing else 0
+        complete = True
+        for task in tasks_named(self.tasks):
+            found = check_task(task, task_root(self.root, self.tasks, task))
+            complete = complete and found.complete
+            print(json.dumps(as_record(found)) if self.json else "\n".join(as_lines(found)))
+        return 0 if complete else 2
