@@ -13,11 +13,16 @@ from rich.console import Console
 
 from exo2ego.bench.baselines import RandomModel
 from exo2ego.bench.model import AnswerModel
-from exo2ego.bench.report import AVERAGE, RunScores, as_markdown, build, cells, header, read_runs, write_report
+from exo2ego.bench.report import AVERAGE, RunScores, build, read_runs
+from exo2ego.bench.report_files import as_markdown, write_report
 from exo2ego.bench.report_table import tables
+from exo2ego.bench.report_text import cells, header
 from exo2ego.bench.run import RunSettings, run
-from exo2ego.bench.score import score_folder
+from exo2ego.bench.score import Quarantine, TaskScores, score_folder
+from exo2ego.bench.shuffle import PositionBias
+from exo2ego.bench.stats import Interval, Stratum, sign_flip_p_value
 from exo2ego.bench.tasks import TASKS
+from exo2ego.bench.tasks.base import measure
 from exo2ego.errors import InputError
 
 SHOWN = ("egomcq", "egoschema", "epic_mir", "forgetting")
@@ -150,3 +155,85 @@ def test_scores_hold_no_path_of_this_machine(bench_root: Path, tmp_path: Path) -
     for path in (out / "egomcq").iterdir():
         assert str(tmp_path) not in path.read_text(), path.name
     assert json.loads((out / "egomcq/run.json").read_text())["items"] == 20
+
+
+def made_up(task: str, luck: float, **run: object) -> TaskScores:
+    """Scores of one task without a run: 12 items of 6 recordings, right up to `luck`."""
+    values = tuple(float((7 * number) % 12 < 12 * luck) for number in range(12))
+    stratum = Stratum(
+        item_ids=tuple(map(str, range(12))), clusters=tuple(f"v{number // 2}" for number in range(12)), values=values
+    )
+    title = f"{task} accuracy (letter)"
+    record = {"task": task, "protocol": TASKS[task].default_protocol, "style": "base", "item_hash": "h", **run}
+    return TaskScores(
+        task=task,
+        run={"model_name": "m", "items": TASKS[task].official_sizes[0], "simulated": False, **record},
+        measures=(measure(title, (stratum,), seed=0, chance=0.2, headline=True),),
+    )
+
+
+CHOICES = ("egoschema", "qaego4d_closed", "egoplan", "vln_qa")
+
+
+def many(count: int, **run: object) -> list[RunScores]:
+    return [
+        RunScores(name=f"model-{place}", tasks={task: made_up(task, place / count, **run) for task in CHOICES})
+        for place in range(count)
+    ]
+
+
+def test_differences_come_with_the_p_value_of_the_permutation_test(tmp_path: Path) -> None:
+    runs = many(3)
+    report = build(runs)
+    row = report.rows[0]
+    strata = [run.tasks["egoschema"].measures[0].strata for run in runs]
+    assert row.gains[2] is not None
+    assert row.gains[2].p_value == sign_flip_p_value(strata[0], strata[2])
+    assert f"p {row.gains[2].p_value:.3f}" in as_markdown(report)
+    table = list(csv.DictReader(write_report(report, tmp_path)[1].read_text().splitlines()))
+    last = next(line for line in table if line["run"] == "model-2")
+    assert float(last["gain_p"]) == row.gains[2].p_value
+    assert float(last["gain"]) == row.gains[2].value < 0
+    assert table[0]["gain_p"] == ""
+
+
+@pytest.mark.parametrize("count", [1, 2, 6])
+def test_any_number_of_runs_fits_the_page_and_80_columns(count: int, tmp_path: Path) -> None:
+    report = build(many(count))
+    console = Console(width=80, record=True, file=io.StringIO())
+    for table in tables(report):
+        console.print(table)
+    text = console.export_text()
+    assert all(len(line) <= 80 for line in text.splitlines())
+    assert all(name in text for name in (*report.runs, *(f"{task} accuracy" for task in CHOICES)))
+    assert "…" not in text
+    html = write_report(report, tmp_path)[0].read_text()
+    assert html.count("<svg") == 2  # radar and bars
+    assert html.count("<tr") >= len(report.rows)
+
+
+def test_others_are_drawn_and_listed_as_others_and_only_beside_real_runs(tmp_path: Path) -> None:
+    real = write_report(build(many(2)), tmp_path / "real")[0].read_text()
+    for words in ("Published by others (not measured here)", "OpenMMEgo", TASKS["egoplan"].published[-1].caution):
+        assert words in real
+    rows = build(many(2)).rows
+    assert {number.who for row in rows if row.name.startswith("vln_qa") for number in row.published} >= {"EgoThinker"}
+    simulated = write_report(build(many(2, simulated=True)), tmp_path / "sim")[0].read_text()
+    for words in ("Published by others", "OpenMMEgo", "Exo2Ego (paper)"):
+        assert words not in simulated
+
+
+def test_position_bias_and_lost_items_are_in_the_page_and_the_card(tmp_path: Path) -> None:
+    share = Interval(value=0.5, low=0.4, high=0.6)
+    bias = PositionBias(
+        orders=4, items=12, asks=48, shares=(share, share), expected=(0.5, 0.5), chi_square=6.5, degrees=1,
+        p_value=0.0108, consistency=share,
+    )  # fmt: skip
+    scores = made_up("egoschema", 0.5)
+    lost = tuple(Quarantine(reason=f"VideoError: {n}.mp4 is cut short", item_ids=("q1", "q2")) for n in range(12))
+    report = build([RunScores(name="m", tasks={"egoschema": dataclasses.replace(scores, bias=bias, quarantined=lost)})])
+    html, _, card = (path.read_text() for path in write_report(report, tmp_path))
+    for text in (html, card):
+        assert "chi-square 6.5, 1 degrees of freedom, p 0.011" in text
+        assert "m: egoschema, 2 unscored (q1, q2): VideoError: 0.mp4 is cut short" in text
+        assert "2 more reasons are in scores.json" in text

@@ -144,7 +144,7 @@ def _window(path: Path, uid: str, window: Any) -> Stretch:
     if not isinstance(window, dict) or not isinstance(window.get("video_uid"), str):
         raise fail(path, f"question {uid}", "video_uid", window, "must name the Ego4D recording")
     start, end = window.get("starting_sec"), window.get("ending_sec")
-    if not all(isinstance(time, int | float) for time in (start, end)) or not 0 <= start < end:
+    if not isinstance(start, int | float) or not isinstance(end, int | float) or not 0 <= start < end:
         raise fail(path, f"question {uid}", "starting_sec, ending_sec", (start, end), "must be seconds, start < end")
     return Stretch(video=normal(window["video_uid"]), start_s=float(start), end_s=float(end))
 

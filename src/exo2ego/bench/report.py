@@ -1,17 +1,13 @@
-"""Run folders -> one comparison: terminal table, HTML page, CSV, Markdown card. Needs neither model nor videos."""
+"""Run folders -> one comparison of runs on the same questions. Needs neither model nor videos."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exo2ego.bench.files import write_text
-from exo2ego.bench.report_html import page
-from exo2ego.bench.score import TaskScores, read_scores, run_folders
+from exo2ego.bench.score import Quarantine, TaskScores, read_scores, run_folders
 from exo2ego.bench.shuffle import PositionBias
-from exo2ego.bench.stats import Interval, Stratum, bootstrap, paired_difference
+from exo2ego.bench.stats import Stratum, bootstrap, paired_difference, sign_flip_p_value
 from exo2ego.bench.tasks import TASKS
 from exo2ego.bench.tasks.base import Measure, Published
 from exo2ego.errors import InputError
@@ -29,6 +25,18 @@ class RunScores:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gain:
+    """The first run minus another, on the items that both have scored."""
+
+    value: float
+    low: float
+    high: float
+    """95 % interval, paired bootstrap by recording."""
+    p_value: float
+    """Sign-flip permutation test by recording; not corrected for how many figures a report holds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
     """One figure in every run that has it."""
 
@@ -37,10 +45,18 @@ class Row:
     headline: bool
     scores: tuple[Score | None, ...]
     """One a run, in the order of `Report.runs`."""
-    gains: tuple[Interval | None, ...]
+    gains: tuple[Gain | None, ...]
     """The first run minus this one, on the same items; None for the first."""
+    published: tuple[Published, ...] = ()
+    """Others' numbers for this figure; only where a complete run on the real data is shown."""
     apart: bool = False
     """Of a task that is reported apart (`Task.apart`)."""
+
+    @property
+    def short(self) -> str:
+        """Name without its protocol, with its subset: what has room beside a picture."""
+        name = self.name.partition(" (")[0]
+        return ", ".join([name, *self.groups.values()]) if self.groups else name
 
     @property
     def label(self) -> str:
@@ -62,6 +78,10 @@ class Report:
     cards: tuple[dict[str, Any], ...]
     """`run.json` of every run and task."""
     simulated: bool
+    lost: tuple[tuple[str, str, Quarantine], ...] = ()
+    """(run, task, items without an answer and why)."""
+    biases: tuple[tuple[str, str, PositionBias], ...] = ()
+    """(run, task, what asking in several orders showed)."""
 
 
 def read_runs(folders: Sequence[Path]) -> list[RunScores]:
@@ -114,6 +134,15 @@ def build(runs: Sequence[RunScores]) -> Report:
         ),
         cards=tuple(scores.run for scores in every),
         simulated=any(scores.run.get("simulated") for scores in every),
+        lost=tuple(
+            (run.name, task, lost) for run in runs for task, scores in run.tasks.items() for lost in scores.quarantined
+        ),
+        biases=tuple(
+            (run.name, task, scores.bias)
+            for run in runs
+            for task, scores in run.tasks.items()
+            if scores.bias is not None
+        ),
     )
 
 
@@ -127,6 +156,8 @@ def _official(name: str, every: Sequence[TaskScores]) -> bool:
 def _task_rows(task: str, runs: Sequence[RunScores]) -> list[Row]:
     tables = [_table(run.tasks[task].measures) if task in run.tasks else {} for run in runs]
     keys = dict.fromkeys(key for table in tables for key in table)
+    every = [scores for run in runs for scores in run.tasks.values()]
+    others = TASKS[task].published if _official(task, every) else ()
     rows = []
     for key in keys:
         measures = [table.get(key) for table in tables]
@@ -139,6 +170,9 @@ def _task_rows(task: str, runs: Sequence[RunScores]) -> list[Row]:
                 apart=TASKS[task].apart,
                 scores=tuple(measure.score if measure else None for measure in measures),
                 gains=_gains([measure.strata if measure else None for measure in measures]),
+                published=tuple(
+                    number for number in others if shown.headline and shown.score.name.startswith(number.measure)
+                ),
             )
         )
     return rows
@@ -148,12 +182,17 @@ def _table(measures: Sequence[Measure]) -> dict[tuple[str, str], Measure]:
     return {(measure.score.name, str(sorted(measure.score.groups.items()))): measure for measure in measures}
 
 
-def _gains(strata: Sequence[tuple[Stratum, ...] | None]) -> tuple[Interval | None, ...]:
+def _gains(strata: Sequence[tuple[Stratum, ...] | None]) -> tuple[Gain | None, ...]:
     first = strata[0]
     return tuple(
-        paired_difference(first, other) if index and first is not None and other is not None else None
+        _gain(first, other) if index and first is not None and other is not None else None
         for index, other in enumerate(strata)
     )
+
+
+def _gain(ours: Sequence[Stratum], theirs: Sequence[Stratum]) -> Gain:
+    found = paired_difference(ours, theirs)
+    return Gain(value=found.value, low=found.low, high=found.high, p_value=sign_flip_p_value(ours, theirs))
 
 
 def _average(runs: Sequence[RunScores]) -> Row | None:
@@ -197,152 +236,3 @@ def _balanced(measures: Sequence[Measure]) -> tuple[Stratum, ...]:
     """All parts, repeated so that a figure of one part weighs as much as one of two."""
     most = max(len(measure.strata) for measure in measures)
     return tuple(stratum for measure in measures for stratum in measure.strata * (most // len(measure.strata)))
-
-
-def bias_line(bias: PositionBias) -> str:
-    """What asking in several orders showed, in one line."""
-    shares = ", ".join(
-        f"{chr(ord('A') + place)} {100 * share.value:.1f} [{100 * share.low:.1f}, {100 * share.high:.1f}]"
-        for place, share in enumerate(bias.shares)
-    )
-    same = bias.consistency
-    return (
-        f"position bias over {bias.orders} orders: shares in percent {shares}; "
-        f"chi-square {bias.chi_square:.1f}, {bias.degrees} degrees of freedom, p {bias.p_value:.2g}; "
-        f"same option in every order {100 * same.value:.1f} [{100 * same.low:.1f}, {100 * same.high:.1f}]"
-    )
-
-
-def shown(score: Score | None) -> str:
-    """`61.3 [57.0, 65.5]`: percent with its interval; a dash where there is none."""
-    if score is None:
-        return "–"
-    return f"{100 * score.value:.1f} [{100 * score.low:.1f}, {100 * score.high:.1f}]"
-
-
-def shown_gain(gain: Interval | None) -> str:
-    """`+3.1 [0.4, 5.9]`: difference in points; a dash where there is none."""
-    if gain is None:
-        return "–"
-    return f"{100 * gain.value:+.1f} [{100 * gain.low:+.1f}, {100 * gain.high:+.1f}]"
-
-
-def header(report: Report) -> list[str]:
-    """Column titles of the table: figure, chance, runs, gains over the others, counts."""
-    gains = [f"{report.runs[0]} minus {name}" for name in report.runs[1:]]
-    return ["figure (percent)", *report.runs, *gains, "chance", "n", "unparsed", "unscored"]
-
-
-def cells(row: Row) -> list[str]:
-    """One line of the table, as `header`."""
-    given = [score for score in row.scores if score is not None]
-    chance = given[0].chance
-    return [
-        row.label,
-        *(shown(score) for score in row.scores),
-        *(shown_gain(gain) for gain in row.gains[1:]),
-        "–" if chance is None else f"{100 * chance:.1f}",
-        _each(score.n for score in given),
-        _each(_unread(score) for score in given),
-        _each(score.unscored for score in given),
-    ]
-
-
-def _unread(score: Score) -> str:
-    """Answers that could not be read and, where a judge was asked, its replies that could not."""
-    return f"{score.unparsed} + {score.unjudged} unjudged" if score.unjudged else str(score.unparsed)
-
-
-def _each(counts: Any) -> str:
-    """Counts of the runs: one number where they agree, else `5/7`."""
-    numbers = list(counts)
-    return str(numbers[0]) if len(set(numbers)) == 1 else "/".join(map(str, numbers))
-
-
-def as_csv(report: Report) -> str:
-    """Every figure of every run, one a line, in 0..1 with full precision."""
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    counts = ("n", "unparsed", "unscored", "chance", "unjudged")
-    writer.writerow(["run", "figure", "groups", "value", "low", "high", *counts])
-    for row in report.rows:
-        for name, score in zip(report.runs, row.scores, strict=True):
-            if score is not None:
-                groups = ";".join(f"{key}={value}" for key, value in row.groups.items())
-                values = [score.value, score.low, score.high, score.n, score.unparsed, score.unscored]
-                writer.writerow([name, row.name, groups, *values, score.chance, score.unjudged])
-    return table.getvalue()
-
-
-def as_markdown(report: Report) -> str:
-    """A card to paste: what was run, the table, what others published (real data only)."""
-    titles = header(report)
-    lines = ["# EgoBench", "", data_note(report), ""]
-    lines += ["| " + " | ".join(map(_plain, titles)) + " |", "|" + "---|" * len(titles)]
-    lines += ["| " + " | ".join(_plain(cell) for cell in cells(row)) + " |" for row in report.rows]
-    lines += [
-        "",
-        "Intervals: 95 % bootstrap by recording. Unparsed answers are wrong; unscored items are left out.",
-        "",
-    ]
-    lines += [f"- {card}" for card in run_lines(report)]
-    if report.published:
-        lines += ["", "## Published by others (not measured here)", ""]
-        lines += [f"- {line}" for line in published_lines(report)]
-    return "\n".join(lines) + "\n"
-
-
-def _plain(cell: str) -> str:
-    return cell.replace("|", "\\|").replace("\n", " ")
-
-
-def data_note(report: Report) -> str:
-    """One sentence on whose data this is."""
-    if report.simulated:
-        return "Simulated data: no figure here may stand beside a published one."
-    return "Data as found in the given folders."
-
-
-def run_lines(report: Report) -> list[str]:
-    """What each run was: model, task, protocol with its meaning, style, items, hash."""
-    return [
-        f"{card['model_name']}: {card['task']}, protocol {card['protocol']} "
-        f"({TASKS[card['task']].protocols[card['protocol']].describe}), style {card['style']}, "
-        f"{card.get('items')} items, hash {card['item_hash']}"
-        for card in report.cards
-    ]
-
-
-def published_lines(report: Report) -> list[str]:
-    """Others' numbers with whose they are and why they may not compare."""
-    return [
-        f"{title}, {number.measure.strip('( ')}: {100 * number.value:.1f}, {number.who} ({number.caution})"
-        for title, number in report.published
-    ]
-
-
-def write_report(report: Report, out: Path) -> list[Path]:
-    """Write `report.html`, `report.csv` and `report.md` below `out`; returns their paths.
-
-    Raises:
-        OutputError: they cannot be written.
-    """
-    html = page(
-        note=data_note(report),
-        titles=header(report),
-        rows=[(row.headline, cells(row)) for row in report.rows],
-        bars=[
-            (
-                row.label,
-                [(name, score) for name, score in zip(report.runs, row.scores, strict=True) if score is not None],
-            )
-            for row in report.rows
-            if row.headline or row.apart or {"told", "kind"} & set(row.groups)
-        ],
-        runs=run_lines(report),
-        published=published_lines(report),
-    )
-    files = {"report.html": html, "report.csv": as_csv(report), "report.md": as_markdown(report)}
-    for name, content in files.items():
-        write_text(out / name, content)
-    return [out / name for name in files]

@@ -7,17 +7,24 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from exo2ego.bench.report import Report, Row, shown, shown_gain
+from exo2ego.bench.report import Report, Row
+from exo2ego.bench.report_text import shown, shown_gain
 from exo2ego.records import Score
+
+RUNS_ACROSS = 3
+"""Runs in one table of 80 columns; more runs make more tables."""
 
 
 def tables(report: Report) -> list[Table]:
     """The figures of all runs; with several runs, also the first run minus each other one on the same items."""
     rows = _first_rows(report)
-    found = [_figures(report, rows)]
-    if len(report.runs) > 1:
-        found.append(_gains(report, rows))
-    return found
+    found = [_figures(report, rows, places) for places in _across(range(len(report.runs)))]
+    return [*found, *(_gains(report, rows, places) for places in _across(range(1, len(report.runs))))]
+
+
+def _across(places: range) -> list[range]:
+    """The runs of each table."""
+    return [places[start : start + RUNS_ACROSS] for start in range(0, len(places), RUNS_ACROSS)]
 
 
 def _first_rows(report: Report) -> list[Row]:
@@ -26,32 +33,35 @@ def _first_rows(report: Report) -> list[Row]:
     return [*first, *(row for row in report.rows if row.apart and set(row.groups) <= {"told"})]
 
 
-def _figures(report: Report, rows: Sequence[Row]) -> Table:
+def _figures(report: Report, rows: Sequence[Row], places: range) -> Table:
     protocols = dict.fromkeys(row.name.partition(" (")[2].rstrip(")") for row in rows)
     out = Table(
         title="EgoBench, percent with 95 % intervals", caption="protocols: " + "; ".join(filter(None, protocols))
     )
-    out.add_column("figure")
-    for name in (*report.runs, "chance", "items"):
+    out.add_column("figure", overflow="fold")
+    for name in (*(report.runs[place] for place in places), "chance", "items"):
         out.add_column(name, justify="right", overflow="fold")
     for row in rows:
         if row.apart and not row.groups:
             out.add_section()
         given = [score for score in row.scores if score is not None]
         chance = given[0].chance
-        values = [_two_lines(shown(score)) for score in row.scores]
+        values = [_two_lines(shown(row.scores[place])) for place in places]
         cells = [_title(row), *values, "–" if chance is None else f"{100 * chance:.1f}", _items(given)]
         out.add_row(*cells, style="bold" if row.headline else None)
     return out
 
 
-def _gains(report: Report, rows: Sequence[Row]) -> Table:
-    out = Table(title=f"{report.runs[0]} minus the others, on the same items", caption="points; paired intervals")
-    out.add_column("figure")
-    for name in report.runs[1:]:
-        out.add_column(name, justify="right", overflow="fold")
+def _gains(report: Report, rows: Sequence[Row], places: range) -> Table:
+    out = Table(
+        title=f"{report.runs[0]} minus the others, on the same items",
+        caption="points; paired intervals; p by recording",
+    )
+    out.add_column("figure", overflow="fold")
+    for place in places:
+        out.add_column(report.runs[place], justify="right", overflow="fold")
     for row in rows:
-        gains = [_two_lines(shown_gain(gain)) for gain in row.gains[1:]]
+        gains = [_two_lines(shown_gain(row.gains[place])) for place in places]
         out.add_row(_title(row), *gains, style="bold" if row.headline else None)
     return out
 
@@ -63,7 +73,7 @@ def _title(row: Row) -> str:
 
 
 def _two_lines(text: str) -> str:
-    return text.replace(" [", "\n\\[", 1)
+    return text.replace(" [", "\n\\[", 1).replace("] p", "]\np", 1)
 
 
 def _items(scores: Sequence[Score]) -> str:

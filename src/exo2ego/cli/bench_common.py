@@ -63,7 +63,7 @@ def _added_later(name: str) -> bool:
 
 def print_scores(terminal: "Console", scores: "TaskScores", out: Path) -> None:
     """The headline figures of one task, and where the others are."""
-    from exo2ego.bench.report import bias_line, shown
+    from exo2ego.bench.report_text import bias_line, shown
     from exo2ego.bench.tasks import TASKS
 
     apart = TASKS[scores.task].apart

@@ -21,14 +21,18 @@ class Report:
 
     def __call__(self) -> int:
         """Read the scores, print the table, write the files."""
-        from exo2ego.bench.report import build, published_lines, read_runs, write_report
+        from exo2ego.bench.report import build, read_runs
+        from exo2ego.bench.report_files import write_report
         from exo2ego.bench.report_table import tables
+        from exo2ego.bench.report_text import bias_lines, lost_lines, published_lines
         from exo2ego.cli.common import console
 
         terminal = console()
         report = build(read_runs(self.runs))
         for table in tables(report):
             terminal.print(table)
+        for line in (*bias_lines(report), *lost_lines(report)):
+            terminal.print(line, markup=False)
         for line in published_lines(report):
             terminal.print(f"published by others: {line}", markup=False)
         for path in write_report(report, self.out):

@@ -145,8 +145,8 @@ def comparison(demo: Demo) -> "Report":
 
 def write_report(demo: Demo) -> None:
     """The last station: the HTML page, and the bench's own report beside it."""
-    from exo2ego.bench.report import data_note
-    from exo2ego.bench.report import write_report as write_bench_report
+    from exo2ego.bench.report_files import write_report as write_bench_report
+    from exo2ego.bench.report_text import data_note
     from exo2ego.cli.demo_examples import examples_file, read_examples
     from exo2ego.cli.demo_report import DemoReport, render
 

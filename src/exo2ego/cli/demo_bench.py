@@ -67,7 +67,7 @@ def compare(folders: list[Path]) -> "Report":
 
 def score_rows(report: "Report") -> tuple[list[str], list[tuple[bool, list[str]]]]:
     """Column titles and (is headline, cells): headline figures and the told / untold halves; the rest is in the CSV."""
-    from exo2ego.bench.report import cells, header
+    from exo2ego.bench.report_text import cells, header
 
     titles = header(report)
     gains = range(len(report.runs) + 1, 2 * len(report.runs))
