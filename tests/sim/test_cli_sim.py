@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -60,3 +61,30 @@ def test_a_machine_without_opengl_is_told_what_to_install(tmp_path: Path, backen
     assert done.returncode == 2
     assert "libegl1 libgl1-mesa-dri" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def _truth(world: Path) -> dict[str, bytes]:
+    """Everything but what a run leaves for itself."""
+    return {p.relative_to(world).as_posix(): p.read_bytes() for p in sorted(world.rglob("*")) if p.is_file()}
+
+
+@pytest.mark.gl
+def test_kill_9_and_the_same_command_again_makes_the_same_world(tmp_path: Path) -> None:
+    """Killed in the middle of rendering: nothing half-written is taken for a video, and the outcome is the same."""
+    flags = ["--takes", "3", "--workers", "1", "--size-px", "32", "--fps", "3", "--exo-cameras", "1", "1"]
+
+    def command(out: str) -> list[str]:
+        return [sys.executable, "-m", "exo2ego", "sim", "--out", str(tmp_path / out), *flags]
+
+    process = subprocess.Popen(command("killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 300
+    while not list((tmp_path / "killed").rglob("*.mp4")):
+        assert process.poll() is None, "it was over before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    process.kill()
+    process.wait()
+    assert not (tmp_path / "killed" / "bench" / "egomcq" / "egomcq.json").exists()
+    for out in ("killed", "calm"):
+        assert main(["sim", "--out", str(tmp_path / out), *flags]) == 0
+    assert _truth(tmp_path / "killed") == _truth(tmp_path / "calm")
