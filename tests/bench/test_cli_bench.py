@@ -38,7 +38,7 @@ def test_run_score_report_on_all_tasks(bench_root: Path, tmp_path: Path, capsys:
 def test_check_says_what_is_there_and_what_is_missing(bench_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = bench_root / "egomcq"
     assert main(["check", "egomcq", "--root", str(root)]) == 0
-    assert "20 items, 5 videos, 0 missing" in capsys.readouterr().out
+    assert "EgoMCQ: complete, 20 items, 5 videos (" in capsys.readouterr().out
     (root / "videos/vid3.mp4").unlink()
     assert main(["check", "egomcq", "--root", str(root)]) == 2
     assert "missing: videos/vid3.mp4" in capsys.readouterr().out
