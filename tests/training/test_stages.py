@@ -15,7 +15,7 @@ from exo2ego.training.stages import STAGES
 
 GROUPS = {
     "vision": {"exo", "tag_reader", "language"},
-    "initial": {"exo", "language"},
+    "initial": {"exo", "tag_reader", "language"},
     "teacher": {"exo"},
     "guidance": {"ego", "ego_to_exo", "exo_to_ego"},
     "practice": {"ego", "ego_to_exo", "language"},
@@ -34,7 +34,7 @@ def one_step(recipe, start, pairs, instructions):
         roles, processor = load_roles(start, recipe.mapping)
         shards = pairs if stage.data == "pairs" else instructions
         examples = stage_examples(stage, [shards], recipe)
-        prepare(roles, config)
+        prepare(roles, config, topics=len(recipe.question_groups))
         train_mode(roles)
         batch = build_stream(examples, recipe, config, processor, 0).batch(0)
         return roles, stage.losses(roles, batch, config.objectives), config, batch, stage

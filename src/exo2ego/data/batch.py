@@ -4,14 +4,14 @@ Shapes: `B` batch, `T` frames, `L` text tokens of all segments of a sample, padd
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from exo2ego.data.chat import IGNORE, Segment
+from exo2ego.data.chat import IGNORE, NO_TOPIC, Segment
 
 PAD_SEGMENT = -1
 
@@ -28,6 +28,8 @@ class PackedText:
     """int64[B, L]: number of the segment, `PAD_SEGMENT` where padded."""
     offsets: Tensor
     """int64[B, L]: position within the segment."""
+    topics: Tensor
+    """int64[B, L]: topic of the segment, `NO_TOPIC` where it has none and where padded."""
 
     def last_of_segment(self) -> Tensor:
         """bool[B, L]: the last token of every segment, where the next token would be an answer's first."""
@@ -41,6 +43,10 @@ class PackedText:
         out[:, :-1] = self.labels[:, 1:] != IGNORE
         return out
 
+    def rows(self, start: int | None, stop: int | None) -> "PackedText":
+        """Samples `start` to `stop` of the batch, as slices count."""
+        return PackedText(**{f.name: getattr(self, f.name)[start:stop] for f in fields(self)})
+
     def to(self, device: torch.device) -> "PackedText":
         """The same on another device."""
         return PackedText(
@@ -48,6 +54,7 @@ class PackedText:
             labels=self.labels.to(device),
             segments=self.segments.to(device),
             offsets=self.offsets.to(device),
+            topics=self.topics.to(device),
         )
 
 
@@ -84,7 +91,7 @@ def pack_text(samples: Sequence[Sequence[Segment]], pad_id: int) -> PackedText:
     if any(not segments for segments in samples):
         raise ValueError("a sample has no text segment")
     length = max(sum(len(s.ids) for s in segments) for segments in samples)
-    fills = {"tokens": pad_id, "labels": IGNORE, "segments": PAD_SEGMENT, "offsets": 0}
+    fills = {"tokens": pad_id, "labels": IGNORE, "segments": PAD_SEGMENT, "offsets": 0, "topics": NO_TOPIC}
     arrays = {name: np.full((len(samples), length), fill, dtype=np.int64) for name, fill in fills.items()}
     for row, segments in enumerate(samples):
         start = 0
@@ -93,6 +100,7 @@ def pack_text(samples: Sequence[Sequence[Segment]], pad_id: int) -> PackedText:
             arrays["tokens"][row, start:stop] = segment.ids
             arrays["labels"][row, start:stop] = segment.labels
             arrays["segments"][row, start:stop] = number
+            arrays["topics"][row, start:stop] = segment.topic
             arrays["offsets"][row, start:stop] = np.arange(stop - start)
             start = stop
     return PackedText(**{name: torch.from_numpy(array) for name, array in arrays.items()})
@@ -106,6 +114,7 @@ def join_texts(first: PackedText, second: PackedText) -> PackedText:
         labels=torch.cat([first.labels, second.labels], dim=1),
         segments=torch.cat([first.segments, torch.where(second.segments == PAD_SEGMENT, PAD_SEGMENT, moved)], dim=1),
         offsets=torch.cat([first.offsets, second.offsets], dim=1),
+        topics=torch.cat([first.topics, second.topics], dim=1),
     )
 
 

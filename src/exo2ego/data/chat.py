@@ -13,6 +13,7 @@ from exo2ego.records import Turn
 
 IGNORE = -100
 """Label of a token that carries no loss."""
+NO_TOPIC = -1
 
 
 class TextTokenizer(Protocol):
@@ -42,6 +43,8 @@ class Segment:
 
     ids: tuple[int, ...]
     labels: tuple[int, ...]
+    topic: int = NO_TOPIC
+    """Which of the recipe's `question_groups` the question belongs to."""
 
 
 def plain_ids(tokenizer: TextTokenizer, text: str) -> list[int]:

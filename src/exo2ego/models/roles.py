@@ -50,10 +50,10 @@ class Roles(nn.Module):
         self.language = Language(start.model.language_model, start.lm_head)
         self.tag_reader: TagReader | None = None
 
-    def add_tag_reader(self, hidden: int) -> None:
-        """Give the encoder its throw-away reader (stage `vision`); set the attribute to None to take it away."""
+    def add_tag_reader(self, hidden: int, topics: int) -> None:
+        """Give the exo encoder its throw-away reader; set the attribute to None to take it away."""
         dim, grid = self.config.text_config.hidden_size, self.exo.grid(self.config.num_frames)
-        self.tag_reader = TagReader(dim, grid, hidden)
+        self.tag_reader = TagReader(dim, grid, hidden, topics)
 
     def pixels(self, frames: Tensor) -> Tensor:
         """uint8[B, T, H, W, 3] -> float32[B, T, 3, H, W], normalised as the model's config says."""

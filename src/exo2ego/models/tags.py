@@ -1,9 +1,8 @@
 """A throw-away reader for the encoder's first training: visual tokens to the words of a clip's answers.
 
-It stands in for the image-text pre-training that the paper's CLIP tower brings. Attention pooling that keeps time
-learns
-verbs several times sooner than the mean of all tokens (docs/results.md).
-Shapes: `B` batch, `N` visual tokens on a grid of `t` times, `D` LLM width.
+It stands in for the image-text pre-training that the paper's CLIP tower brings. Each group of questions has a head of
+its own: one head for all words makes every fact a twelfth of the loss, and only motion is learnt (docs/results.md).
+Shapes: `B` batch, `N` visual tokens on a grid of `t` times, `D` LLM width, `K` question groups, `L` text tokens.
 """
 
 import torch
@@ -11,40 +10,54 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from exo2ego.data.batch import PackedText
-from exo2ego.data.chat import IGNORE
+from exo2ego.data.chat import IGNORE, NO_TOPIC
 from exo2ego.models.vision import Grid
 
 QUERIES = 4
 
 
 class TagReader(nn.Module):
-    """Four attention pools at each time, then a two-layer mix of all times into one vector of LLM width."""
+    """Two readings: four attention pools at each time, mixed over all times; and the plain mean of all tokens.
 
-    def __init__(self, dim: int, grid: Grid, hidden: int) -> None:
+    The first learns fast. The second asks that the mean token alone tells every fact, which is what an LLM that has
+    not yet learnt where to look gets to see.
+    """
+
+    def __init__(self, dim: int, grid: Grid, hidden: int, topics: int) -> None:
         super().__init__()
-        self.times = grid.t
+        if topics < 1:
+            raise ValueError("a tag reader needs question groups to read for: set question_groups in the recipe")
+        self.times, self.topics = grid.t, topics
         self.place = nn.Parameter(torch.zeros(grid.tokens, dim))
         self.attend = nn.Linear(dim, QUERIES)
-        self.mix = nn.Sequential(nn.Linear(grid.t * QUERIES * dim, hidden), nn.GELU(), nn.Linear(hidden, dim))
+        self.mix = nn.Sequential(nn.Linear(grid.t * QUERIES * dim, hidden), nn.GELU())
+        self.heads = nn.Linear(hidden, topics * dim)
+        self.mean_heads = nn.Sequential(nn.LayerNorm(dim), nn.Linear(dim, topics * dim))
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """float[B, N, D] -> float[B, D]."""
+        """float[B, N, D] -> float[2, B, K, D]: by attention, from the mean."""
         cells = (tokens + self.place).reshape(len(tokens), self.times, -1, tokens.shape[2])  # (B, t, N / t, D)
         weight = self.attend(cells).softmax(dim=2)
         pooled = torch.einsum("btpq,btpd->btqd", weight, cells)
-        out: Tensor = self.mix(pooled.flatten(1))
-        return out
+        read = torch.stack([self.heads(self.mix(pooled.flatten(1))), self.mean_heads(tokens.mean(1))])
+        return read.reshape(2, len(tokens), self.topics, -1)
 
 
 def tag_loss(read: Tensor, lm_head: nn.Linear, text: PackedText) -> Tensor:
-    """Cross-entropy of the words of all answers of a sample, in any order, given float[B, D]; float32 scalar.
+    """Cross-entropy of the words of each answer, in any order, under float[R, B, K, D]; float32 scalar.
 
-    Words are scored by the LLM's own head, so that the LLM's word vectors learn with the encoder.
+    Every answer counts the same, whatever its length; its end-of-sequence token does not count, nor do answers to
+    questions of no group. Words are scored by the LLM's own head, so that its word vectors learn with the encoder.
     """
-    normed = functional.layer_norm(read.float(), read.shape[-1:])
-    logprobs = lm_head(normed).float().log_softmax(-1)  # (B, vocabulary)
-    said = text.labels != IGNORE
-    wanted = torch.zeros_like(logprobs)
-    wanted.scatter_reduce_(1, text.labels.clamp(min=0), said.to(wanted.dtype), reduce="amax")
-    loss: Tensor = -(wanted * logprobs).sum() / wanted.sum()
-    return loss
+    places = (text.labels != IGNORE) & (text.topics != NO_TOPIC) & ~text.last_of_segment()
+    rows, columns = places.nonzero(as_tuple=True)
+    if not len(rows):
+        raise ValueError("no answer of this batch belongs to one of the recipe's question_groups")
+    heard = functional.layer_norm(read.float(), read.shape[-1:])[:, rows, text.topics[rows, columns]]
+    logits = lm_head(heard).float()  # (R, words, vocabulary)
+    targets = text.labels[rows, columns].expand(len(read), -1)
+    losses = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape)
+    answers = rows * (text.segments.amax() + 1) + text.segments[rows, columns]
+    weights = 1 / torch.bincount(answers)[answers].float()
+    out: Tensor = (losses * weights).sum() / (weights.sum() * len(read))
+    return out

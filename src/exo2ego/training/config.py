@@ -63,8 +63,11 @@ class Objectives:
     """The student's side of `answer_kl`: ego_to_exo(x) alone, or concat(x, ego_to_exo(x)) as at inference."""
 
     tags: float = 0.0
-    """Words of the answers, in any order: by a throw-away reader in stage `vision`, from the mean visual token in
-    stage `initial`. For the third-person start of `tiny` only; not in the paper."""
+    """Words of the answers, in any order, by a throw-away reader with a head for each of the recipe's
+    `question_groups`. For the third-person start of `tiny` only; not in the paper."""
+    read_twice: bool = False
+    """Stage `initial`: half of each batch gives the LLM its visual tokens twice, as many as it reads later in
+    concat(x, ego_to_exo(x))."""
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -82,7 +85,7 @@ class StageConfig:
     objectives: Objectives = field(default_factory=Objectives)
     lora: LoraSpec | None = None
     tag_reader_width: int | None = None
-    """Hidden width of the throw-away reader of stage `vision`; None: no reader."""
+    """Hidden width of the throw-away reader for `tags`; None: no reader."""
     segments: int = 1
     """Conversations a sample, each read on its own behind the same video."""
     probes: int = 0
@@ -102,6 +105,8 @@ class Recipe:
     """Asked of a clip whose narration is the answer; the paper does not print its prompt."""
     probe_questions: tuple[str, ...] = ()
     """Questions whose answers are distilled from the exo view. Texts only: no answer is ever read."""
+    question_groups: tuple[tuple[str, ...], ...] = ()
+    """Wordings of the same question, a group each; the reader for `tags` has a head for every group."""
     jitter_px: int = 0
     """Frames of a clip are shifted together by up to this much, brightness by up to 20 %."""
     precision: Literal["auto", "bf16", "fp32"] = "auto"
@@ -118,6 +123,10 @@ class Recipe:
                 )
             if stage.objectives.answer_kl and not stage.probes:
                 raise ValueError(f"recipe {self.name}: stage {name} has answer_kl but no probes to read")
+            if stage.objectives.tags and (stage.tag_reader_width is None or not self.question_groups):
+                raise ValueError(
+                    f"recipe {self.name}: stage {name} has tags but no tag_reader_width or question_groups"
+                )
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, as saved beside the weights."""

@@ -74,7 +74,7 @@ def train_stage(
     with claimed(out, settings, world):
         wait_for_all(world)
         if not (run.model / "config.json").is_file():
-            prepare(roles, config)
+            prepare(roles, config, topics=len(recipe.question_groups))
             stream = build_stream(examples, recipe, config, processor, seed)
             spec = LoopSpec(
                 stage=stage_name,
@@ -158,12 +158,12 @@ def claimed(out: Path, settings: str, world: World) -> Iterator[None]:
         yield
 
 
-def prepare(roles: Roles, config: StageConfig) -> None:
+def prepare(roles: Roles, config: StageConfig, topics: int) -> None:
     """Adapters in, then exactly what the stage names trains."""
     if config.lora is not None:
         add_lora(roles.language, config.lora)
     if config.tag_reader_width is not None:
-        roles.add_tag_reader(config.tag_reader_width)
+        roles.add_tag_reader(config.tag_reader_width, topics)
     set_trainable(roles, config.trains)
 
 
@@ -180,6 +180,7 @@ def build_stream(
         probes=config.probes,
         probe_questions=recipe.probe_questions,
         jitter_px=recipe.jitter_px,
+        question_groups=recipe.question_groups,
     )
     return Stream(examples, spec, processor.tokenizer, processor.chat, processor.tokenizer.pad_token_id)
 

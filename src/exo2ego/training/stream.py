@@ -4,14 +4,14 @@ Shapes: `T` frames, `S` pixels.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from exo2ego.data.batch import Batch, jitter_frames, pack_text
-from exo2ego.data.chat import ChatFormat, Segment, TextTokenizer, encode_question, encode_segment, prefix_ids
+from exo2ego.data.chat import NO_TOPIC, ChatFormat, Segment, TextTokenizer, encode_question, encode_segment, prefix_ids
 from exo2ego.data.shards import ShardSample, ShardSet
 from exo2ego.data.video import read_clip
 from exo2ego.errors import LeakageError
@@ -49,6 +49,7 @@ class StreamSpec:
     probes: int
     probe_questions: tuple[str, ...]
     jitter_px: int
+    question_groups: tuple[tuple[str, ...], ...] = ()
 
 
 def pair_examples(shards: ShardSet, roles: Sequence[str], question: str) -> list[Example]:
@@ -121,6 +122,7 @@ class Stream:
             raise LeakageError("there is no example to train on; is the split 'train' empty?")
         self.examples, self.spec, self.tokenizer, self.chat, self.pad_id = examples, spec, tokenizer, chat, pad_id
         self.cache = FrameCache(spec.num_frames, spec.size_px)
+        self.topics = {text: number for number, group in enumerate(spec.question_groups) for text in group}
         self._orders: dict[int, NDArray[np.int64]] = {}
 
     def indices(self, step: int) -> list[int]:
@@ -161,7 +163,11 @@ class Stream:
     def _text_segments(self, example: Example, rng: np.random.Generator) -> list[Segment]:
         count = min(self.spec.segments, len(example.conversations))
         picks = rng.choice(len(example.conversations), size=count, replace=False)
-        return [encode_segment(self.tokenizer, self.chat, example.conversations[int(i)]) for i in picks]
+        return [self._segment(example.conversations[int(i)]) for i in picks]
+
+    def _segment(self, turns: Sequence[Turn]) -> Segment:
+        topic = self.topics.get(turns[0].question, NO_TOPIC)
+        return replace(encode_segment(self.tokenizer, self.chat, turns), topic=topic)
 
     def _probe_segments(self, rng: np.random.Generator) -> list[Segment]:
         questions = self.spec.probe_questions

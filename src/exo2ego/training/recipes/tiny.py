@@ -9,7 +9,7 @@ losses.
 
 from exo2ego.models.language import LoraSpec
 from exo2ego.models.roles import MappingSpec
-from exo2ego.sim.questions import UNTOLD_QUESTIONS
+from exo2ego.sim.questions import QUESTIONS, UNTOLD_QUESTIONS
 from exo2ego.training.config import Objectives, Optim, Recipe, StageConfig
 from exo2ego.training.stages import STAGES
 
@@ -28,6 +28,7 @@ def tiny() -> Recipe:
         num_frames=8,
         size_px=64,
         jitter_px=3,
+        question_groups=tuple(QUESTIONS.values()),
         mapping=MappingSpec(kind="resnet", width=64, blocks=9, residual=True),
         probe_questions=tuple(wordings[0] for wordings in UNTOLD_QUESTIONS.values()),
         stages={
@@ -40,9 +41,10 @@ def tiny() -> Recipe:
             ),
             "initial": StageConfig(
                 optim=Optim(steps=1700, batch_size=16, lr=1.5e-3, warmup=0.06, weight_decay=0.02),
-                trains=STAGES["initial"].trains,
-                objectives=Objectives(vtg=1.0, tags=3.0),
-                segments=5,
+                trains=(*STAGES["initial"].trains, "tag_reader.*"),
+                objectives=Objectives(vtg=1.0, tags=1.0, read_twice=True),
+                tag_reader_width=256,
+                segments=6,
             ),
             "teacher": StageConfig(
                 optim=Optim(steps=TEACHER_STEPS, batch_size=16, lr=2e-4), trains=STAGES["teacher"].trains

@@ -6,6 +6,9 @@ The paper starts from VideoLLaMA2, whose CLIP tower was trained on image-text pa
 stays at the text prior), then `initial`.
 """
 
+import torch
+from torch import Tensor
+
 from exo2ego.data.batch import Batch
 from exo2ego.models.roles import Roles
 from exo2ego.models.tags import tag_loss
@@ -14,20 +17,29 @@ from exo2ego.training.stages.stage import Losses, Stage
 
 
 def losses(roles: Roles, batch: Batch, objectives: Objectives) -> Losses:
-    """VTG from the exo encoder and, with a weight, the answers' words from the mean visual token."""
+    """VTG from the exo encoder and, with a weight, the answers' words by the throw-away reader."""
     y = roles.exo_tokens(batch.videos["exo"])
-    out: Losses = {"vtg": roles.language.answer_loss(roles.language.read(batch.prefix, y, batch.text), batch.text)}
+    half = len(y) // 2 if objectives.read_twice else 0
+    parts = [(batch.text.rows(half, None), y[half:])]
+    if half:
+        parts.append((batch.text.rows(0, half), torch.cat([y[:half], y[:half]], dim=1)))
+    told = [roles.language.answer_loss(roles.language.read(batch.prefix, v, t), t) * len(v) for t, v in parts]
+    out: Losses = {"vtg": torch.stack(told).sum() / len(y)}
     if objectives.tags:
-        out["tags"] = tag_loss(y.mean(1), roles.language.lm_head, batch.text)
+        out["tags"] = read_tags(roles, batch, y)
     return out
 
 
-def vision_losses(roles: Roles, batch: Batch, objectives: Objectives) -> Losses:
-    """The words of the answers, in any order, from the visual tokens; the LLM itself is not run."""
+def read_tags(roles: Roles, batch: Batch, y: Tensor) -> Tensor:
+    """The words of the answers, in any order, from the visual tokens float[B, N, D]; float32 scalar."""
     if roles.tag_reader is None:
-        raise ValueError("stage vision needs a tag reader: set tag_reader_width in the recipe")
-    read = roles.tag_reader(roles.exo_tokens(batch.videos["exo"]))
-    return {"tags": tag_loss(read, roles.language.lm_head, batch.text)}
+        raise ValueError("objective tags needs a tag reader: set tag_reader_width in the recipe")
+    return tag_loss(roles.tag_reader(y), roles.language.lm_head, batch.text)
+
+
+def vision_losses(roles: Roles, batch: Batch, objectives: Objectives) -> Losses:
+    """The words of the answers by the reader alone; the LLM itself is not run."""
+    return {"tags": read_tags(roles, batch, roles.exo_tokens(batch.videos["exo"]))}
 
 
 VISION = Stage(
