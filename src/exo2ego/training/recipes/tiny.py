@@ -28,12 +28,13 @@ def tiny() -> Recipe:
         num_frames=8,
         size_px=64,
         jitter_px=3,
+        precision="fp32",
         question_groups=tuple(QUESTIONS.values()),
         mapping=MappingSpec(kind="resnet", width=64, blocks=9, residual=True),
         probe_questions=tuple(wordings[0] for wordings in UNTOLD_QUESTIONS.values()),
         stages={
             "vision": StageConfig(
-                optim=Optim(steps=1600, batch_size=16, lr=2e-3, warmup=0.2, weight_decay=0.05),
+                optim=Optim(steps=4500, batch_size=16, lr=2e-3, warmup=0.1, weight_decay=0.05),
                 trains=STAGES["vision"].trains,
                 objectives=Objectives(tags=1.0),
                 tag_reader_width=256,
