@@ -3,16 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exo2ego.cli.demo_steps import ARMS, CHANCE_NAME, START_NAME, Demo
+from exo2ego.cli.demo_steps import ARMS, CHANCE_NAME, MEASURED, START_NAME, Demo
 
 if TYPE_CHECKING:
     from exo2ego.bench.report import Report
 
 CONTENDERS = (*ARMS, START_NAME, CHANCE_NAME)
 """In the order of the table; gains are those of the first."""
-
-MEASURED = ("egomcq", "egoschema", "epic_mir")
-"""Tasks of the demo, which is to take minutes; `exo2ego bench run` has the others."""
 
 
 def model_spec(demo: Demo, name: str) -> str:

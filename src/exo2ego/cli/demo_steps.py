@@ -27,6 +27,9 @@ CLIP_ALPHA = 1.4
 
 START_NAME, CHANCE_NAME = "start", "random"
 
+MEASURED = ("egomcq", "egoschema", "epic_mir")
+"""Tasks of the demo, which is to take minutes; `exo2ego sim` writes the others too, `exo2ego bench run` asks them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoSize:
@@ -156,6 +159,7 @@ def simulate_takes(demo: Demo) -> None:
         bench_questions=size.bench_questions,
         egomcq_questions=size.egomcq_questions,
         mir_clips=size.mir_clips,
+        benches=(*MEASURED, "egoschema_exo"),
     )
     bar: Progress
     with progress(console()) as bar:
