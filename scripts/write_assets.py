@@ -1,6 +1,6 @@
 """Put a trained start into the package: the model, where it came from, and the checksums it is loaded with.
 
-    exo2ego sim --out W --takes 150 --seed 1000 --exo-cameras 4 4 --split 1 0 0
+    exo2ego sim --out W --takes 1200 --seed 1000 --steps 3 4 --exo-cameras 4 4 --split 0.95 0 0.05
     exo2ego data instruct --source W/instruct/exo.json --videos W/ego_exo4d --out S
     torchrun --nproc-per-node 2 -m exo2ego train --recipe tiny --stage vision --data S --out R/vision
     torchrun --nproc-per-node 2 -m exo2ego train --recipe tiny --stage initial --data S \
@@ -59,7 +59,7 @@ def write(stages: list[Path], shards: Path) -> None:
         "commit": commit,
         "commands": [line.strip() for line in (__doc__ or "").splitlines() if line.startswith("    ")],
         "data_sha256": hashlib.sha256(json.dumps(manifest["files"], sort_keys=True).encode()).hexdigest(),
-        "data": "simulated exocentric video only, 150 takes, seed 1000, four cameras each, training rooms",
+        "data": "simulated exocentric video only: 1140 training takes of 3 or 4 steps, seed 1000, four cameras each",
         "stages": {folder.name: stage_record(folder) for folder in stages},
         "bytes": size,
     }
