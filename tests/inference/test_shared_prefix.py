@@ -68,6 +68,17 @@ def test_writing_is_greedy_ends_at_a_stop_word_and_leaves_the_prompt(decoder):
     assert prefix.score(ANSWERS) == before
 
 
+def test_an_answer_of_at_least_one_token_takes_the_likeliest_that_is_no_end(decoder):
+    prefix = read(decoder, PROMPT)
+    first = prefix.write(1, frozenset())[0]
+    model, head = decoder
+    with torch.inference_mode():
+        ranked = head(model(input_ids=torch.tensor([list(PROMPT)])).last_hidden_state[0, -1]).argsort(descending=True)
+    assert int(ranked[0]) == first
+    assert prefix.write(3, frozenset([first])) == []
+    assert prefix.write(1, frozenset([first]), least=1) == [int(ranked[1])]
+
+
 def test_ends_are_those_of_plain_forwards(decoder, monkeypatch):
     model, _ = decoder
     monkeypatch.setattr(module, "MAX_ANSWER_TOKENS", 5)

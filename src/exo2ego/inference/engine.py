@@ -71,11 +71,15 @@ class Engine:
         return out
 
     def generate(self, video: VideoSpan | None, question: str, max_new_tokens: int = 32) -> str:
-        """The model's answer in words, greedily decoded; without a video, from the question alone."""
+        """The model's answer in words, greedily decoded; without a video, from the question alone.
+
+        Never empty: a model that would rather end at once (the shipped start does, asked in a person it has not seen)
+        gives its likeliest word.
+        """
         if max_new_tokens < 1:
             raise InputError(f"max_new_tokens is {max_new_tokens}; it must be at least 1")
         stop = frozenset([self.processor.tokenizer.eos_token_id])
-        ids = self.read(video, question).write(max_new_tokens, stop)
+        ids = self.read(video, question).write(max_new_tokens, stop, least=1)
         return self.processor.decode_answer(torch.tensor(ids, dtype=torch.long))
 
     def option_logprobs(self, video: VideoSpan | None, question: str, options: Sequence[str]) -> list[OptionScore]:

@@ -98,12 +98,14 @@ class SharedPrefix:
         return hidden
 
     @torch.inference_mode()
-    def write(self, max_new_tokens: int, stop: frozenset[int]) -> list[int]:
-        """The greedy answer's token ids, without the token of `stop` that ended it."""
+    def write(self, max_new_tokens: int, stop: frozenset[int], *, least: int = 0) -> list[int]:
+        """The greedy answer's token ids, at least `least`, without the token of `stop` that ended it."""
         written: list[int] = []
         logits = self._first_logits
         try:
             for place in range(max_new_tokens):
+                if place < least:
+                    logits = logits.index_fill(0, torch.tensor(sorted(stop), device=logits.device), -torch.inf)
                 token = int(logits.argmax())
                 if token in stop:
                     break
