@@ -47,11 +47,12 @@ class DemoSize:
 
 
 FULL = DemoSize(
-    takes=30,
-    bench_questions=160,
-    egomcq_questions=50,
-    mir_clips=40,
+    takes=64,
+    bench_questions=400,
+    egomcq_questions=100,
+    mir_clips=120,
     examples=6,
+    split_fractions=(0.6, 0.05, 0.35),
     exo_cameras=(2, 2),
     steps={"teacher": 30, "guidance": 150, "ego_only": 180, "practice": 40},
 )
