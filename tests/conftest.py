@@ -19,6 +19,14 @@ settings.load_profile("suite")
 _OPENS_EGL = "import mujoco; mujoco.GLContext(16, 16).make_current()"
 
 
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Random weights are the same at every run of a test, whatever ran before it (only where torch is used at all)."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.manual_seed(0)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skips `gl` tests with the way to mend it, where no off-screen OpenGL opens."""
     marked = [item for item in items if item.get_closest_marker("gl")]
