@@ -4,11 +4,17 @@ import pytest
 import torch
 
 from exo2ego.models.configuration import ConvTowerConfig, Exo2EgoConfig
-from exo2ego.models.modeling import Exo2EgoForConditionalGeneration
+from exo2ego.models.modeling import Exo2EgoForConditionalGeneration, register
 from exo2ego.models.processing import Exo2EgoProcessor
 from exo2ego.models.tokenizer import VIDEO, train_tokenizer
 
 TEXTS = [" What colour is the cup?", " red", " green", " Camera-wearer lifts the cup.", "USER: ASSISTANT:"] * 3
+
+
+@pytest.fixture(scope="session", autouse=True)
+def registered() -> None:
+    """The small tower's configuration is known to Transformers whichever test comes first."""
+    register()
 
 
 def small_config(*, mapping: str = "resnet", vocab_size: int = 320, video_token_id: int = 4) -> Exo2EgoConfig:
