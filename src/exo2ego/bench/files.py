@@ -4,11 +4,13 @@ import contextlib
 import csv
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 from exo2ego.errors import FormatError, MissingFileError, OutputError
+
+Row = TypeVar("Row")
 
 _PICKLE_START = b"\x80"
 _PICKLE_SUFFIXES = (".pkl", ".pickle")
@@ -118,6 +120,27 @@ def _parse_json(path: Path, text: str, where: str, pairs_hook: Any) -> Any:
         raise FormatError(f"{path}: {place}: not JSON ({error.msg}); is the file complete?") from error
     except RecursionError as error:
         raise FormatError(f"{path}: {where}nested too deeply to be a benchmark file") from error
+
+
+def read_questions(
+    path: Path, id_field: str, parse: Callable[[Path, str, Any], Row], id_of: Callable[[Row], str]
+) -> list[Row]:
+    """Rows of a JSON list of questions, in file order; `parse(path, where, entry)` reads an entry.
+
+    Raises:
+        MissingFileError, FormatError: as `read_json`; no list, an empty one, an id that occurs twice.
+    """
+    entries = read_json(path)
+    if not isinstance(entries, list) or not entries:
+        raise fail(path, "top level", "type", type(entries).__name__, "must be a list of questions")
+    rows: dict[str, Row] = {}
+    for number, entry in enumerate(entries, start=1):
+        row = parse(path, f"row {number}", entry)
+        name = id_of(row)
+        if name in rows:
+            raise fail(path, f"row {number}", id_field, name, "occurs twice; keep one of the two rows")
+        rows[name] = row
+    return list(rows.values())
 
 
 def read_csv(path: Path, required: Sequence[str]) -> list[tuple[int, dict[str, str]]]:

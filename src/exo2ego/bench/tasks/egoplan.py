@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from exo2ego.bench.files import fail, read_csv, read_json
+from exo2ego.bench.files import fail, read_csv, read_questions
 from exo2ego.bench.items import Item, chance_of, pick, read_groups
 from exo2ego.bench.tasks.base import Ask, Measure, Published, ScoreSettings, Task, choice_measures
 from exo2ego.bench.tasks.choice import choice_protocols, choose
@@ -43,19 +43,13 @@ def load(root: Path, limit: int | None = None, seed: int = 0, full: bool = False
         MissingFileError, FormatError: a file is absent or breaks the format (file, row, field, value named).
     """
     path = root / FILE
-    rows = read_json(path)
-    if not isinstance(rows, list) or not rows:
-        raise fail(path, "top level", "type", type(rows).__name__, "must be a list of questions")
-    rates = _Rates(root / INFO_FILE)
-    groups = read_groups(root)
-    items: dict[str, Item] = {}
-    for number, row in enumerate(rows, start=1):
-        item = _item(path, f"row {number}", row, rates, groups)
-        if item.item_id in items:
-            raise fail(path, f"row {number}", "sample_id", item.item_id, "occurs twice; keep one of the two rows")
-        items[item.item_id] = item
-    ids = list(items)
-    return [items[ids[index]] for index in pick(ids, limit, seed)]
+    rates, groups = _Rates(root / INFO_FILE), read_groups(root)
+
+    def read(path: Path, where: str, entry: Any) -> Item:
+        return _item(path, where, entry, rates, groups)
+
+    items = read_questions(path, "sample_id", read, lambda item: item.item_id)
+    return [items[index] for index in pick([item.item_id for item in items], limit, seed)]
 
 
 class _Rates:

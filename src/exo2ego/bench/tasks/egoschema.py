@@ -10,10 +10,11 @@ import io
 import json
 import os
 from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from exo2ego.bench.files import fail, read_json, text_field
+from exo2ego.bench.files import fail, read_json, read_questions, text_field
 from exo2ego.bench.items import Item, chance_of, pick, read_groups
 from exo2ego.bench.tasks.base import Measure, Published, ScoreSettings, Task, choice_measures
 from exo2ego.bench.tasks.choice import choice_protocols, choose
@@ -29,15 +30,8 @@ def load(root: Path, limit: int | None = None, seed: int = 0, full: bool = False
         MissingFileError, FormatError: a file is absent or breaks the format (file, row, field, value named).
     """
     path = root / "questions.json"
-    rows = read_json(path)
-    if not isinstance(rows, list) or not rows:
-        raise fail(path, "top level", "type", type(rows).__name__, "must be a list of questions")
-    questions: dict[str, tuple[str, tuple[str, ...]]] = {}
-    for number, row in enumerate(rows, start=1):
-        uid, question, options = _question(path, f"row {number}", row)
-        if uid in questions:
-            raise fail(path, f"row {number}", "q_uid", uid, "occurs twice; keep one of the two rows")
-        questions[uid] = (question, options)
+    rows = read_questions(path, "q_uid", _question, itemgetter(0))
+    questions = {uid: (question, options) for uid, question, options in rows}
     answers = _answers(root / "subset_answers.json", questions)
     recordings, groups = _recordings(root / "uid_to_ego4d.json"), read_groups(root)
     ids = [uid for uid in questions if full or uid in answers]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exo2ego.bench.files import fail, read_json, read_text, text_field
+from exo2ego.bench.files import fail, read_questions, read_text, text_field
 from exo2ego.errors import MissingFileError
 
 LAYOUTS = (".", "qa", "data/qa")
@@ -53,16 +53,7 @@ def read_rows(root: Path, split: str) -> list[Row]:
     path = find(root, f"{split}/test_qas.json")
     if path is None:
         raise MissingFileError(f"{root}: no {split}/test_qas.json here, nor below qa/ or data/qa/; check --root")
-    entries = read_json(path)
-    if not isinstance(entries, list) or not entries:
-        raise fail(path, "top level", "type", type(entries).__name__, "must be a list of questions")
-    rows: dict[str, Row] = {}
-    for number, entry in enumerate(entries, start=1):
-        row = _row(path, f"row {number}", entry)
-        if row.question_id in rows:
-            raise fail(path, f"row {number}", "question_id", row.question_id, "occurs twice; keep one of the two rows")
-        rows[row.question_id] = row
-    return list(rows.values())
+    return read_questions(path, "question_id", _row, lambda row: row.question_id)
 
 
 def _row(path: Path, where: str, entry: Any) -> Row:

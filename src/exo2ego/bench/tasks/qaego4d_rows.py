@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from exo2ego.bench.files import fail, read_json, text_field
+from exo2ego.bench.files import fail, read_questions, text_field
 from exo2ego.bench.items import Item
 from exo2ego.records import VideoSpan
 
@@ -55,16 +55,7 @@ def read_rows(path: Path) -> list[Row]:
     Raises:
         MissingFileError, FormatError: the file is absent or breaks the format (file, row, field, value named).
     """
-    entries = read_json(path)
-    if not isinstance(entries, list) or not entries:
-        raise fail(path, "top level", "type", type(entries).__name__, "must be a list of questions")
-    rows: dict[str, Row] = {}
-    for number, entry in enumerate(entries, start=1):
-        row = _row(path, f"row {number}", entry)
-        if row.sample_id in rows:
-            raise fail(path, f"row {number}", "sample_id", row.sample_id, "occurs twice; keep one of the two rows")
-        rows[row.sample_id] = row
-    return list(rows.values())
+    return read_questions(path, "sample_id", _row, lambda row: row.sample_id)
 
 
 def _row(path: Path, where: str, entry: Any) -> Row:
