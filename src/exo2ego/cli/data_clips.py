@@ -1,0 +1,88 @@
+"""`exo2ego data clips`: an Ego-Exo4D download (or a simulated one) -> shards of synchronized ego-exo clips."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+
+from exo2ego.cli.common import VerbParser, console
+from exo2ego.cli.data_common import add_common, build_with_progress
+
+if TYPE_CHECKING:
+    from exo2ego.data.pairs import FilterReport
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the sub-verb; returns the exit code. Errors meant for users are raised."""
+    options = _parser().parse_args(argv)
+    from exo2ego.data.clips import ClipRule
+    from exo2ego.data.egoexo4d import PROBLEMS, read_root
+    from exo2ego.data.pairs import FilterRule, make_clips
+    from exo2ego.data.shard_group import ClipFormat
+    from exo2ego.data.shard_writer import plan_pairs
+
+    rule = ClipRule(
+        alpha=options.alpha, pool=cast(Literal["annotation", "take"], options.pool), min_width_s=options.min_width
+    )
+    filters = FilterRule(
+        splits=tuple(options.splits),
+        keep_rejected=options.keep_rejected,
+        keep_unsure=options.keep_unsure,
+        keep_not_ego_visible=options.keep_not_ego_visible,
+        keep_other_subjects=options.keep_other_subjects,
+        rewrite_subject=options.rewrite_subject,
+    )
+    dataset = read_root(options.source, {"auto": None, "yes": True, "no": False}[options.downscaled])
+    found, report = make_clips(dataset, rule, filters)
+    out = console()
+    for kind, count in dataset.problem_counts().items():
+        out.print(f"note: {count} x {kind}: {PROBLEMS[kind]}")
+    print_report(report)
+    clip_format = ClipFormat(num_frames=options.frames, size_px=options.size)
+    settings = {"kind": "pairs", "source": str(options.source), "rule": asdict(rule), "filters": asdict(filters)}
+    planned = plan_pairs(found, options.source, clip_format)
+    shards = build_with_progress("clips", options, planned, clip_format, settings, report)
+    out.print(f"{len(shards.pairs)} ego-exo pairs of {len(shards)} narrations are in {options.out}")
+    out.print(f"look at them: exo2ego data inspect {options.out}")
+    return 0
+
+
+def print_report(report: "FilterReport") -> None:
+    """What became of all narrations, as lines."""
+    out = console()
+    out.print(f"narrations: {report.total}, kept: {report.kept} (alpha {report.alpha_s:.3f} s)")
+    for reason, count in report.dropped.items():
+        out.print(f"  left out, {reason}: {count}")
+    out.print(f"  exo videos missing for kept narrations: {report.missing_exo_videos}")
+    out.print(f"  takes without narrations: {report.takes_without_narrations}")
+
+
+def _parser() -> VerbParser:
+    parser = VerbParser(
+        prog="exo2ego data clips",
+        description="Ego-ExoClip: one sample per narration, with its ego clip and every exo clip of the same interval.",
+        example="exo2ego data clips --source world/ego_exo4d --out shards/pairs --workers 2",
+    )
+    parser.add_argument("--source", type=Path, required=True, help="Ego-Exo4D folder (holds takes.json)")
+    add_common(parser)
+    parser.add_argument("--splits", nargs="+", default=["train"], help="train, val (default train)")
+    parser.add_argument("--alpha", type=_alpha, default=None, help="EgoClip's alpha: auto (default) or seconds")
+    parser.add_argument("--pool", choices=("annotation", "take"), default="take", help="narrations that give beta")
+    parser.add_argument("--min-width", type=float, default=0.1, help="shortest clip in seconds (default 0.1)")
+    parser.add_argument("--downscaled", choices=("auto", "yes", "no"), default="auto", help="use downscaled/448 videos")
+    parser.add_argument("--rewrite-subject", action="store_true", help='"C lifts" becomes "Camera-wearer lifts"')
+    parser.add_argument("--keep-rejected", action="store_true", help="also rejected annotations")
+    parser.add_argument("--keep-unsure", action="store_true", help="also narrations marked unsure")
+    parser.add_argument("--keep-not-ego-visible", action="store_true", help="also what the ego camera does not see")
+    parser.add_argument("--keep-other-subjects", action="store_true", help="also narrations about other people")
+    return parser
+
+
+def _alpha(text: str) -> float | None:
+    if text == "auto":
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither auto nor a number of seconds") from None

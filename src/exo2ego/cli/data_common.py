@@ -1,0 +1,60 @@
+"""What the sub-verbs of `exo2ego data` that store clips share: flags, and the build with its progress bar."""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exo2ego.cli.common import VerbParser, at_least, console, progress
+
+if TYPE_CHECKING:
+    from exo2ego.data.pairs import FilterReport
+    from exo2ego.data.shard_group import ClipFormat, Planned
+    from exo2ego.data.shards import ShardSet
+
+
+def add_common(parser: VerbParser) -> None:
+    """What every verb that stores clips asks."""
+    parser.add_argument("--out", type=Path, required=True, help="folder for the shards; resumes what it holds")
+    parser.add_argument("--frames", type=at_least(1), default=16, help="frames of a stored clip (default 16)")
+    parser.add_argument("--size", type=at_least(16), default=64, help="width and height in pixels, even (default 64)")
+    parser.add_argument("--workers", type=at_least(1), default=1, help="processes (default 1)")
+
+
+def build_with_progress(
+    title: str,
+    options: argparse.Namespace,
+    planned: "Sequence[Planned]",
+    clip_format: "ClipFormat",
+    settings: Mapping[str, object],
+    report: "FilterReport | Mapping[str, object]",
+) -> "ShardSet":
+    """Builds with a progress bar; says how many clips were quarantined."""
+    from time import monotonic
+
+    from exo2ego.data.shard_writer import build_shards
+    from exo2ego.data.shards import QUARANTINE
+
+    started: list[tuple[float, int]] = []
+    with progress(console()) as bar:
+        task = bar.add_task(f"storing {title}", total=len(planned), note="")
+
+        def show(done: int, total: int) -> None:
+            started[:] = started or [(monotonic(), done)]
+            rate = (done - started[0][1]) / max(1e-3, monotonic() - started[0][0])
+            bar.update(task, completed=done, total=total, note=f"{rate:.1f} samples/s")
+
+        shards = build_shards(
+            options.out,
+            planned,
+            clip_format,
+            settings=settings,
+            report=report,
+            workers=options.workers,
+            progress=show,
+        )
+        bar.update(task, completed=len(planned))
+    lost = shards.manifest["counts"]["quarantined"]
+    if lost:
+        console().print(f"warning: {lost} clips could not be stored; reasons in {options.out / QUARANTINE}")
+    return shards
