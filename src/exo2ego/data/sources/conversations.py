@@ -6,13 +6,11 @@
 A `.jsonl` file holds one such entry a line. Form as read by `DAMO-NLP-SG/VideoLLaMA2: videollama2/train.py`.
 """
 
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-from exo2ego.data.jsonfile import Fields, load_json
+from exo2ego.data.jsonfile import Fields
+from exo2ego.data.sources.reading import BadRow, json_rows
 from exo2ego.data.video import probe
 from exo2ego.errors import FormatError, InputError, MissingFileError
 from exo2ego.records import Conversation, Turn, VideoSpan
@@ -23,14 +21,6 @@ SPEAKERS = ("human", "gpt")
 Spans = dict[tuple[str, float, float], list[Conversation]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BadRow:
-    """An entry that is left out, with the reason."""
-
-    row: int
-    reason: str
-
-
 def read_conversations(path: str | Path) -> tuple[list[Conversation], list[BadRow]]:
     """Entries of a file in order, and the entries that are unusable by themselves.
 
@@ -39,7 +29,7 @@ def read_conversations(path: str | Path) -> tuple[list[Conversation], list[BadRo
     path = Path(path)
     good: list[Conversation] = []
     bad: list[BadRow] = []
-    for number, data in _rows(path):
+    for number, data in json_rows(path):
         try:
             good.append(_conversation(Fields(data, f"{path}: row {number}"), number))
         except FormatError as error:
@@ -83,27 +73,6 @@ def _duration(path: Path, needed: bool) -> float | str:
         return probe(path).duration_s if needed else 0.0
     except InputError as error:
         return str(error)
-
-
-def _rows(path: Path) -> Iterator[tuple[int, Any]]:
-    if path.suffix == ".jsonl":
-        try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except FileNotFoundError:
-            raise MissingFileError(f"{path}: no such file") from None
-        except (OSError, UnicodeDecodeError) as error:
-            raise FormatError(f"{path}: cannot be read as UTF-8 text ({error})") from None
-        for number, line in enumerate(lines):
-            if line.strip():
-                try:
-                    yield number, json.loads(line)
-                except json.JSONDecodeError as error:
-                    raise FormatError(f"{path}: line {number + 1} is not valid JSON ({error.msg})") from None
-        return
-    rows = load_json(path)
-    if not isinstance(rows, list):
-        raise FormatError(f"{path}: expected a list of conversations, found {type(rows).__name__}")
-    yield from enumerate(rows)
 
 
 def _conversation(row: Fields, number: int) -> Conversation:
