@@ -36,6 +36,24 @@ def test_clips_then_inspect(tree: Tree, tmp_path: Path, capsys: pytest.CaptureFi
     assert main(clips(tree, out, "--rewrite-subject")) == 0
 
 
+def test_clips_of_some_takes_without_the_quarantined_videos(
+    tree: Tree, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    takes, bad = tmp_path / "takes.txt", tmp_path / "bad.jsonl"
+    takes.write_text("uid-a\nuid-t\nuid-gone\n")
+    bad.write_text(json.dumps({"video": str(tree.video("uid-a", "cam02")), "reason": "hangs"}) + "\n")
+    out = tmp_path / "out"
+    assert main(clips(tree, out, "--takes", str(takes), "--quarantine", str(bad), "--views", "1")) == 0
+    printed = capsys.readouterr().out
+    assert "1 listed takes are dropped, without split or unknown, as uid-gone" in printed
+    assert "quarantine: 1 videos" in printed
+    assert "left out, other take: 2" in printed
+    assert {sample.views for sample in open_shards(out).samples} == {("ego", "cam01")}
+    assert open_shards(out).manifest["settings"]["filters"]["views"] == 1
+    assert main(clips(tree, out, "--takes", str(takes), "--views", "1")) == 2
+    assert "another build" in capsys.readouterr().err
+
+
 def test_instruct(tree: Tree, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     turns = [{"from": "human", "value": "<video>\nWhat?"}, {"from": "gpt", "value": "A cup"}]
     video = "takes/bench_2/frame_aligned_videos/cam01.mp4"
@@ -60,6 +78,8 @@ def test_instruct(tree: Tree, tmp_path: Path, capsys: pytest.CaptureFixture[str]
         (["data", "clips"], "required"),
         (["data", "clips", "--source", "absent", "--out", "x"], "absent: no such folder"),
         (["data", "clips", "--source", "absent", "--out", "x", "--alpha", "few"], "neither auto nor"),
+        (["data", "clips", "--source", "absent", "--out", "x", "--views", "some"], "neither all, best nor"),
+        (["data", "clips", "--source", "absent", "--out", "x", "--views", "0"], "neither all, best nor"),
         (["data", "clips", "--source", "absent", "--out", "x", "--alpha", "-1"], "alpha is -1.0"),
         (["data", "clips", "--source", "absent", "--out", "x", "--splits", "test"], "withholds those of test"),
         (["data", "clips", "--source", "absent", "--out", "x", "--min-width", "nan"], "minimum width is nan"),

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,8 @@ from tiny_tree import CAMERAS, SPLITS, TAKES, Tree, annotation, description, tak
 
 from exo2ego.data.clips import ClipRule
 from exo2ego.data.egoexo4d import EgoExo4D, read_root
-from exo2ego.data.pairs import DROP_REASONS, FilterRule, assert_no_leakage, make_clips, rewrite_subject
+from exo2ego.data.pairs import DROP_REASONS, FilterReport, FilterRule, assert_no_leakage, make_clips, rewrite_subject
+from exo2ego.data.subset import Subset
 from exo2ego.errors import FormatError, LeakageError
 from exo2ego.records import Narration
 
@@ -54,6 +56,7 @@ def test_every_reason_is_counted_once(tree: Tree) -> None:
     _, report = make_clips(dataset, RULE, FilterRule(splits=("train", "val")))
     assert dict(report.dropped) == {
         "other split": 0,
+        "other take": 0,
         "rejected": 1,
         "unsure": 1,
         "other subject": 1,
@@ -61,6 +64,8 @@ def test_every_reason_is_counted_once(tree: Tree) -> None:
         "not ego-visible": 1,
         "outside the take": 2,
         "missing video": 2,
+        "quarantined video": 0,
+        "no best exo": 0,
         "missing exo": 2,
     }
     assert report.total == report.kept + sum(report.dropped.values())
@@ -82,6 +87,67 @@ def test_one_missing_exo_leaves_the_narration_and_is_counted(tree: Tree) -> None
     assert report.kept == 5
     assert report.missing_exo_videos == 3
     assert {len(clip.exos) for clip in clips if clip.take_uid == "uid-a"} == {1}
+
+
+def views_of(tree: Tree, views: Any) -> tuple[dict[str, tuple[str, ...]], FilterReport]:
+    """Exo cameras of each kept narration by its text."""
+    clips, report = make_clips(read_root(tree.save()), RULE, FilterRule(views=views))
+    return {clip.text: tuple(exo.cam_id for exo in clip.exos) for clip in clips}, report
+
+
+def test_the_best_view_is_the_narrations_own_then_the_takes_and_never_another(tree: Tree) -> None:
+    tree.takes[1]["best_exo"] = None
+    tree.train["uid-b"][0]["descriptions"][0]["best_exo"] = {"cam_id": "cam01"}
+    found, report = views_of(tree, "best")
+    assert found == {
+        "C lifts the cup.": ("cam02",),
+        "C holds a <b>cup</b>.": ("cam01",),
+        "C drops the cup.": ("cam02",),
+        "C turns the bolt.": ("cam01",),
+    }
+    assert (report.dropped["no best exo"], report.without_best_exo) == (1, 0)
+    tree.video("uid-a", "cam02").unlink()
+    found, report = views_of(tree, "best")
+    assert set(found) == {"C holds a <b>cup</b>.", "C turns the bolt."}
+    assert (report.dropped["no best exo"], report.dropped["missing exo"]) == (1, 2)
+
+
+def test_k_views_are_the_best_one_then_by_camera_id(tree: Tree) -> None:
+    tree.takes[1]["best_exo"] = None
+    found, report = views_of(tree, 1)
+    assert found["C lifts the cup."] == ("cam02",)
+    assert found["C taps it."] == ("cam01",)
+    assert (report.kept, report.without_best_exo) == (5, 2)
+    assert views_of(tree, 2)[0] == views_of(tree, "all")[0] == views_of(tree, 9)[0]
+    tree.video("uid-a", "cam02").unlink()
+    assert views_of(tree, 1)[0]["C lifts the cup."] == ("cam01",)
+
+
+@pytest.mark.parametrize("views", [0, -1, "some", 1.5])
+def test_impossible_numbers_of_views_are_refused(views: Any) -> None:
+    with pytest.raises(FormatError, match="expected all, best, or a number"):
+        FilterRule(views=views)
+
+
+def test_a_part_of_the_takes_has_the_very_clips_of_the_whole(tree: Tree) -> None:
+    dataset = read_root(tree.root)
+    whole, _ = make_clips(dataset, ClipRule(), FilterRule())
+    part, report = make_clips(dataset, ClipRule(), FilterRule(), Subset(takes=frozenset({"uid-b"})))
+    assert part == [clip for clip in whole if clip.take_uid == "uid-b"]
+    assert (report.kept, report.dropped["other take"], report.takes_without_narrations) == (2, 3, 0)
+
+
+def test_quarantined_videos_are_left_out_and_counted(tree: Tree) -> None:
+    def names(*videos: tuple[str, str]) -> Subset:
+        return Subset(quarantined=frozenset(str(tree.video(*v).relative_to(tree.root)) for v in videos))
+
+    dataset = read_root(tree.root)
+    clips, report = make_clips(dataset, RULE, FilterRule(), names(("uid-a", "cam01")))
+    assert (report.kept, report.quarantined_exo_videos, report.dropped["quarantined video"]) == (5, 3, 0)
+    assert {len(clip.exos) for clip in clips if clip.take_uid == "uid-a"} == {1}
+    for videos in ([("uid-a", "aria01")], [("uid-a", "cam01"), ("uid-a", "cam02")]):
+        _, report = make_clips(dataset, RULE, FilterRule(), names(*videos))
+        assert (report.kept, report.dropped["quarantined video"], report.dropped["missing exo"]) == (2, 3, 0)
 
 
 def test_takes_nobody_described_are_counted(tree: Tree) -> None:
@@ -145,6 +211,7 @@ flags = st.tuples(st.booleans(), st.booleans(), st.booleans(), st.sampled_from("
 @given(
     rows=st.lists(st.tuples(st.sampled_from(["uid-a", "uid-v"]), st.floats(-1, 7), flags), max_size=12),
     kept=st.tuples(*[st.booleans()] * 4),
+    views=st.sampled_from(["all", "best", 1]),
 )
 def test_whatever_the_flags_nothing_is_lost_or_counted_twice(
     pretend: EgoExo4D, rows: list[tuple[str, float, tuple[bool, bool, bool, str, str]]], kept: tuple[bool, ...]
@@ -166,7 +233,7 @@ def test_whatever_the_flags_nothing_is_lost_or_counted_twice(
         for number, (uid, time_s, (visible, unsure, rejected, subject, text)) in enumerate(rows)
     )
     names = ("keep_rejected", "keep_unsure", "keep_not_ego_visible", "keep_other_subjects")
-    rule = FilterRule(**dict(zip(names, kept, strict=True)))
+    rule = FilterRule(views=views, **dict(zip(names, kept, strict=True)))
     clips, report = make_clips(replace(pretend, narrations=narrations), RULE, rule)
     assert report.total == len(rows) == report.kept + sum(report.dropped.values())
     assert report.kept == len(clips) == len({clip.clip_id for clip in clips})

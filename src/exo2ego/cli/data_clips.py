@@ -6,11 +6,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from exo2ego.cli.common import VerbParser, console
+from exo2ego.cli.common import VerbParser, at_least, console
 from exo2ego.cli.data_common import add_common, build_with_progress
 
 if TYPE_CHECKING:
+    from exo2ego.data.egoexo4d import EgoExo4D
     from exo2ego.data.pairs import FilterReport
+    from exo2ego.data.subset import Subset
 
 
 def main(argv: Sequence[str]) -> int:
@@ -32,20 +34,44 @@ def main(argv: Sequence[str]) -> int:
         keep_not_ego_visible=options.keep_not_ego_visible,
         keep_other_subjects=options.keep_other_subjects,
         rewrite_subject=options.rewrite_subject,
+        views=options.views,
     )
     dataset = read_root(options.source, {"auto": None, "yes": True, "no": False}[options.downscaled])
-    found, report = make_clips(dataset, rule, filters)
     out = console()
+    subset = _subset(options, dataset)
+    found, report = make_clips(dataset, rule, filters, subset)
     for kind, count in dataset.problem_counts().items():
         out.print(f"note: {count} x {kind}: {PROBLEMS[kind]}")
     print_report(report)
     clip_format = ClipFormat(num_frames=options.frames, size_px=options.size)
-    settings = {"kind": "pairs", "source": str(options.source), "rule": asdict(rule), "filters": asdict(filters)}
+    settings = {
+        "kind": "pairs",
+        "source": str(options.source),
+        "rule": asdict(rule),
+        "filters": asdict(filters),
+        "takes": None if subset.takes is None else len(subset.takes),
+        "quarantined": len(subset.quarantined),
+    }
     planned = plan_pairs(found, options.source, clip_format)
     shards = build_with_progress("clips", options, planned, clip_format, settings, report)
     out.print(f"{len(shards.pairs)} ego-exo pairs of {len(shards)} narrations are in {options.out}")
     out.print(f"look at them: exo2ego data inspect {options.out}")
     return 0
+
+
+def _subset(options: argparse.Namespace, dataset: "EgoExo4D") -> "Subset":
+    """What `--takes` and `--quarantine` leave of a download; says how much that is."""
+    from exo2ego.data.subset import Subset, read_quarantine, read_takes
+
+    takes = None
+    if options.takes is not None:
+        takes, strange = read_takes(options.takes, dataset.takes)
+        first = f"; {len(strange)} listed takes are dropped, without split or unknown, as {strange[0]}"
+        console().print(f"takes: {len(takes)} of {options.takes}{first if strange else ''}", markup=False)
+    banned = frozenset() if options.quarantine is None else read_quarantine(options.quarantine, options.source)
+    if options.quarantine is not None:
+        console().print(f"quarantine: {len(banned)} videos of {options.quarantine}", markup=False)
+    return Subset(takes=takes, quarantined=banned)
 
 
 def print_report(report: "FilterReport") -> None:
@@ -55,6 +81,8 @@ def print_report(report: "FilterReport") -> None:
     for reason, count in report.dropped.items():
         out.print(f"  left out, {reason}: {count}")
     out.print(f"  exo videos missing for kept narrations: {report.missing_exo_videos}")
+    out.print(f"  exo videos in quarantine for kept narrations: {report.quarantined_exo_videos}")
+    out.print(f"  kept narrations without an annotated best exo camera: {report.without_best_exo}")
     out.print(f"  takes without narrations: {report.takes_without_narrations}")
 
 
@@ -67,6 +95,11 @@ def _parser() -> VerbParser:
     parser.add_argument("--source", type=Path, required=True, help="Ego-Exo4D folder (holds takes.json)")
     add_common(parser)
     parser.add_argument("--splits", nargs="+", default=["train"], help="train, val (default train)")
+    parser.add_argument("--takes", type=Path, help="file of take uids, one a line: use these takes only")
+    parser.add_argument("--quarantine", type=Path, help="file of {video, reason} lines: do not use these videos")
+    parser.add_argument(
+        "--views", type=_views, default="all", help="exo cameras: all (default), best, or K (best first, then by id)"
+    )
     parser.add_argument("--alpha", type=_alpha, default=None, help="EgoClip's alpha: auto (default) or seconds")
     parser.add_argument("--pool", choices=("annotation", "take"), default="take", help="narrations that give beta")
     parser.add_argument("--min-width", type=float, default=0.1, help="shortest clip in seconds (default 0.1)")
@@ -86,3 +119,12 @@ def _alpha(text: str) -> float | None:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is neither auto nor a number of seconds") from None
+
+
+def _views(text: str) -> int | str:
+    if text in ("all", "best"):
+        return text
+    try:
+        return at_least(1)(text)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither all, best nor a number of exo cameras") from None

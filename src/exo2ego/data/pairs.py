@@ -3,18 +3,20 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from exo2ego.data.clips import ClipRule, clip_intervals
 from exo2ego.data.egoexo4d import ANNOTATED_SPLITS, EgoExo4D
+from exo2ego.data.subset import Subset
 from exo2ego.errors import FormatError, LeakageError
 from exo2ego.records import Clip, Narration, Stream, Take
 
 DROP_REASONS = (
     "other split",
+    "other take",
     "rejected",
     "unsure",
     "other subject",
@@ -22,10 +24,15 @@ DROP_REASONS = (
     "not ego-visible",
     "outside the take",
     "missing video",
+    "quarantined video",
+    "no best exo",
     "missing exo",
 )
 """Why a narration becomes no clip; it counts under the first that applies, in this order."""
 
+EVERYTHING = Subset()
+ALL_VIEWS: Literal["all"] = "all"
+BEST_VIEW: Literal["best"] = "best"
 WEARER = "Camera-wearer"
 _TAG = re.compile(r"^\s*#\s?[A-Z]\b\s*")
 _SUBJECT = re.compile(r"(?:^|(?<=[.!?]\s))C(?=\s|'s\b)")
@@ -43,8 +50,13 @@ class FilterRule:
     keep_other_subjects: bool = False
     rewrite_subject: bool = False
     """"C lifts the cup." becomes "Camera-wearer lifts the cup.", as in the paper's figure of Ego-ExoClip."""
+    views: int | Literal["all", "best"] = ALL_VIEWS
+    """Exo cameras of a narration: all; the annotated best one only (a narration for which none is annotated is left
+    out); or at most so many, the best one first where it is annotated and has a video, then by camera id."""
 
     def __post_init__(self) -> None:
+        if self.views not in (ALL_VIEWS, BEST_VIEW) and not (isinstance(self.views, int) and self.views >= 1):
+            raise FormatError(f"views is {self.views!r}; expected all, best, or a number of exo cameras from 1 on")
         for split in self.splits:
             if split not in ANNOTATED_SPLITS:
                 known = ", ".join(ANNOTATED_SPLITS)
@@ -65,6 +77,10 @@ class FilterReport:
     """By reason of `DROP_REASONS`; total = kept + sum of these."""
     missing_exo_videos: int = 0
     """(narration, exo camera) pairs left out since that camera's file is not there, of narrations kept."""
+    quarantined_exo_videos: int = 0
+    """The same for cameras whose video is in quarantine."""
+    without_best_exo: int = 0
+    """Narrations kept for which no best exo camera is annotated, neither of the narration nor of the take."""
     takes_without_narrations: int = 0
     """Takes of the splits asked for that no annotator described."""
     alpha_s: float = 0.0
@@ -80,11 +96,14 @@ class HasTake(Protocol):
     def take_uid(self) -> str: ...
 
 
-def make_clips(dataset: EgoExo4D, rule: ClipRule, filters: FilterRule) -> tuple[list[Clip], FilterReport]:
+def make_clips(
+    dataset: EgoExo4D, rule: ClipRule, filters: FilterRule, subset: Subset = EVERYTHING
+) -> tuple[list[Clip], FilterReport]:
     """Clips ordered by take name, then time, and the account of what was left out.
 
     beta and alpha of the clip rule come from the narrations of the splits asked for that are not rejected and lie
-    within their take: they measure how densely a take was described, by whomever and about whomever.
+    within their take: they measure how densely a take was described, by whomever and about whomever. Takes outside
+    `subset` count too, so that a part of the data has the very clips of the whole.
     """
     dropped: Counter[str] = Counter()
     timed: list[Narration] = []
@@ -101,15 +120,18 @@ def make_clips(dataset: EgoExo4D, rule: ClipRule, filters: FilterRule) -> tuple[
     intervals = {_identity(n): span for n, span in zip(timed, plan.intervals, strict=True)}
     present = _PresentFiles(dataset.root)
     clips: list[Clip] = []
-    absent = 0
+    absent = banned = 0
     for narration in dataset.narrations:
         take = dataset.takes[narration.take_uid]
-        exos = tuple(stream for stream in take.exos if present(stream))
-        reason = _drop_reason(narration, take, filters, present, exos)
+        found = [stream for stream in take.exos if present(stream)]
+        usable = [stream for stream in found if stream.path not in subset.quarantined]
+        exos = chosen_exos(usable, narration.best_exo or take.best_exo, filters.views)
+        reason = _drop_reason(narration, take, filters, subset, present, found, exos)
         if reason is not None:
             dropped[reason] += 1
             continue
-        absent += len(take.exos) - len(exos)
+        absent += len(take.exos) - len(found)
+        banned += len(found) - len(usable)
         clips.append(_clip(narration, take, exos, intervals[_identity(narration)], filters))
     clips.sort(key=lambda clip: (clip.take_name, clip.start_s, clip.clip_id))
     _refuse_doubles(clips)
@@ -119,8 +141,10 @@ def make_clips(dataset: EgoExo4D, rule: ClipRule, filters: FilterRule) -> tuple[
         kept=len(clips),
         dropped={reason: dropped[reason] for reason in DROP_REASONS},
         missing_exo_videos=absent,
+        quarantined_exo_videos=banned,
+        without_best_exo=sum(clip.best_exo is None for clip in clips),
         takes_without_narrations=sum(
-            t.split in filters.splits and u not in described for u, t in dataset.takes.items()
+            t.split in filters.splits and subset.has(u) and u not in described for u, t in dataset.takes.items()
         ),
         alpha_s=plan.alpha_s,
         video_hours=_video_hours(clips, durations),
@@ -170,11 +194,33 @@ def _identity(narration: Narration) -> tuple[str, str, int]:
     return narration.take_uid, narration.annotation_uid, narration.index
 
 
+def chosen_exos(
+    usable: Sequence[Stream], best_exo: str | None, views: int | Literal["all", "best"]
+) -> tuple[Stream, ...]:
+    """The exo cameras of a narration that `FilterRule.views` asks for, in the order given."""
+    if views == ALL_VIEWS:
+        return tuple(usable)
+    if views == BEST_VIEW:
+        return tuple(stream for stream in usable if stream.cam_id == best_exo)
+    ranked = sorted(usable, key=lambda stream: (stream.cam_id != best_exo, stream.cam_id))[:views]
+    return tuple(stream for stream in usable if stream in ranked)
+
+
 def _drop_reason(
-    narration: Narration, take: Take, filters: FilterRule, present: _PresentFiles, exos: tuple[Stream, ...]
+    narration: Narration,
+    take: Take,
+    filters: FilterRule,
+    subset: Subset,
+    present: _PresentFiles,
+    found: Sequence[Stream],
+    exos: Sequence[Stream],
 ) -> str | None:
+    """`found`: exo streams whose files are there; `exos`: those of them that are chosen and not in quarantine."""
+    best_exo = narration.best_exo or take.best_exo
+    banned = take.ego is not None and take.ego.path in subset.quarantined
     checks = {
         "other split": take.split not in filters.splits,
+        "other take": not subset.has(take.take_uid),
         "rejected": narration.rejected and not filters.keep_rejected,
         "unsure": narration.unsure and not filters.keep_unsure,
         "other subject": narration.subject.strip() != "C" and not filters.keep_other_subjects,
@@ -182,6 +228,8 @@ def _drop_reason(
         "not ego-visible": not narration.ego_visible and not filters.keep_not_ego_visible,
         "outside the take": not _within(narration, take),
         "missing video": take.ego is None or not present(take.ego),
+        "quarantined video": banned or (not exos and bool(chosen_exos(found, best_exo, filters.views))),
+        "no best exo": filters.views == BEST_VIEW and best_exo is None,
         "missing exo": not exos,
     }
     return next((reason for reason in DROP_REASONS if checks[reason]), None)
