@@ -214,7 +214,10 @@ flags = st.tuples(st.booleans(), st.booleans(), st.booleans(), st.sampled_from("
     views=st.sampled_from(["all", "best", 1]),
 )
 def test_whatever_the_flags_nothing_is_lost_or_counted_twice(
-    pretend: EgoExo4D, rows: list[tuple[str, float, tuple[bool, bool, bool, str, str]]], kept: tuple[bool, ...]
+    pretend: EgoExo4D,
+    rows: list[tuple[str, float, tuple[bool, bool, bool, str, str]]],
+    kept: tuple[bool, ...],
+    views: Any,
 ) -> None:
     narrations = tuple(
         Narration(
