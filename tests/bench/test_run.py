@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from bench_fakes import FakeModel, sees_the_kind
 
-from exo2ego.bench import lines
 from exo2ego.bench.items import Item, items_hash, read_items
 from exo2ego.bench.predictions import PredictionLog, read_predictions
 from exo2ego.bench.run import BATCH, Progress, RunSettings, run
 from exo2ego.bench.tasks import TASKS
+from exo2ego.data import lines
 from exo2ego.errors import FormatError, InputError, MissingFileError, OutputError
 from exo2ego.records import FloatRow, OptionScore, Prediction, VideoSpan
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -128,7 +129,7 @@ def test_an_unknown_take_is_counted_and_a_take_that_is_no_train_take_is_not_trai
         ),
         ("annotations/splits.json", lambda text: text.replace('"TRAIN"', '"TRIAN"'), "'uid-a' is \"TRIAN\""),
         ("annotations/splits.json", lambda text: "\x00", "not valid JSON"),
-        ("annotations/atomic_descriptions_train.json", lambda text: text.replace("1.0", '"soon"'), "'timestamp'"),
+        ("annotations/atomic_descriptions_train.json", lambda text: re.sub(r"\d\.0", '"soon"', text), "'timestamp'"),
         ("annotations/atomic_descriptions_train.json", lambda text: text + "]", "not valid JSON"),
     ],
 )

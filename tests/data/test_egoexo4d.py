@@ -1,6 +1,7 @@
 """The reader of the Ego-Exo4D layout: documentation samples, dirt, errors that name the place."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ def test_documentation_samples(tmp_path: Path) -> None:
     dataset = read_root(tmp_path)
     take = dataset.takes[uid]
     assert take.ego is not None
-    assert take.ego.path == "takes/cmu_bike01_2/frame_aligned_videos/aria01_214-1.mp4"
+    assert take.ego.path == "takes/cmu_bike01_2/frame_aligned_videos/downscaled/448/aria01_214-1.mp4"
     assert [exo.cam_id for exo in take.exos] == ["cam01"]
     assert (take.scenario, take.university, take.split, take.best_exo) == ("Bike Repair", "cmu", "train", "cam04")
     assert [n.ego_visible for n in dataset.narrations] == [False, False, True, True, False]
@@ -84,6 +85,9 @@ def test_downscaled_videos_are_taken_when_only_they_exist(tree: Tree) -> None:
     paths = {exo.cam_id: exo.path for exo in read_root(tree.root).takes["uid-a"].exos}
     assert paths["cam01"].endswith("frame_aligned_videos/downscaled/448/cam01.mp4")
     assert paths["cam02"].endswith("frame_aligned_videos/cam02.mp4")
+    tree.video("uid-a", "cam02").unlink()
+    absent = {exo.cam_id: exo.path for exo in read_root(tree.root).takes["uid-a"].exos}
+    assert absent["cam02"].endswith("frame_aligned_videos/downscaled/448/cam02.mp4"), "what a download should bring"
     forced = read_root(tree.root, downscaled=True).takes["uid-a"].exos
     assert all("downscaled/448" in exo.path for exo in forced)
 
@@ -94,35 +98,85 @@ def spoil(tree: Tree, where: str, value: Any) -> None:
     place: Any = spoilt
     for step in steps:
         place = place[int(step)] if isinstance(place, list) else place[step]
+    key = int(last) if isinstance(place, list) else last
     if value is None:
-        del place[last]
+        del place[key]
     else:
-        place[last] = value
+        place[key] = value
 
 
-@pytest.mark.parametrize(
-    ("where", "value", "message"),
-    [
-        ("takes/1/take_name", None, r"takes\.json: row 1 \(take uid-b\): field 'take_name' is missing"),
-        ("takes/1/duration_sec", "long", r"row 1 \(take uid-b\): field 'duration_sec' is \"long\"; expected a finite"),
-        ("takes/1/duration_sec", -2.0, "expected more than 0"),
-        ("takes/1/take_uid", "uid-a", "expected a uid that no earlier row has"),
-        ("takes/0/capture", None, "field 'capture' is missing"),
-        ("takes/0/capture/cameras", 3, "field 'cameras' is 3; expected a list"),
-        ("takes/0/frame_aligned_videos/cam01/0/relative_path", "../../etc/x.mp4", "inside the download folder"),
-        ("takes/0/frame_aligned_videos/cam01/0/relative_path", "/etc/x.mp4", "inside the download folder"),
-        ("train/uid-a/0/descriptions/1/timestamp", "soon", r"take uid-a annotation 0 description 1: field 'timestamp'"),
-        ("train/uid-a/0/descriptions/1/timestamp", True, "expected a finite number"),
-        ("train/uid-a/0/descriptions/1/ego_visible", "yes", "field 'ego_visible' is \"yes\""),
-        ("train/uid-a/0/descriptions", None, "field 'descriptions' is missing"),
-        ("train/uid-a/0/descriptions/0/subject", None, "field 'narration_subject' is missing"),
-        ("splits/uid-a", "holdout", r"splits\.json: take_uid_to_split: field 'uid-a' is \"holdout\""),
-    ],
-)
-def test_wrong_content_is_named_to_the_field(tree: Tree, where: str, value: object, message: str) -> None:
+BAD_ROWS = [
+    ("takes/1/take_name", None, r"takes\.json: row 1 \(take uid-b\): field 'take_name' is missing"),
+    ("takes/1/duration_sec", "long", r"row 1 \(take uid-b\): field 'duration_sec' is \"long\"; expected a finite"),
+    ("takes/1/duration_sec", -2.0, "expected more than 0"),
+    ("takes/1/take_uid", "uid-a", "expected a uid that no earlier row has"),
+    ("takes/1", "uid-b", "row 1: expected an object"),
+    ("takes/0/capture", None, "field 'capture' is missing"),
+    ("takes/0/capture/cameras", 3, "field 'cameras' is 3; expected a list"),
+    ("takes/0/capture/root_dir", "captures/../../etc", "inside the download folder"),
+    ("takes/0/timesync_end_idx", 5, "more than timesync_start_idx"),
+    ("takes/0/frame_aligned_videos/cam01/0/relative_path", "../../etc/x.mp4", "inside the download folder"),
+    ("takes/0/frame_aligned_videos/cam01/0/relative_path", "/etc/x.mp4", "inside the download folder"),
+    ("train/uid-a/0/descriptions/1/timestamp", "soon", r"take uid-a annotation 0 description 1: field 'timestamp'"),
+    ("train/uid-a/0/descriptions/1/timestamp", True, "expected a finite number"),
+    ("train/uid-a/0/descriptions/1/ego_visible", "yes", "field 'ego_visible' is \"yes\""),
+    ("train/uid-a/0/descriptions", None, "field 'descriptions' is missing"),
+    ("train/uid-a/0", 7, "annotation 0: expected an object"),
+    ("train/uid-a", 7, "field 'uid-a' is 7; expected a list"),
+    ("train/uid-a/0/descriptions/0/subject", None, "field 'narration_subject' is missing"),
+]
+
+
+@pytest.mark.parametrize(("where", "value", "message"), BAD_ROWS)
+def test_a_bad_row_is_named_to_the_field_and_left_out_alone(
+    tree: Tree, where: str, value: object, message: str
+) -> None:
+    whole = read_root(tree.root)
+    tree.takes[0]["timesync_start_idx"] = 9
     spoil(tree, where, value)
-    with pytest.raises(FormatError, match=message):
+    found = read_root(tree.save())
+    (problem,) = [p for p in found.problems if p.kind in ("bad take", "bad description")]
+    assert re.search(message, problem.detail)
+    lost = set(whole.takes) - set(found.takes)
+    assert len(lost) == (problem.kind == "bad take")
+    assert len(whole.narrations) > len(found.narrations)
+    assert all(found.takes[uid] == whole.takes[uid] for uid in found.takes)
+
+
+def test_a_file_without_one_good_row_is_refused_and_so_is_a_strange_split(tree: Tree) -> None:
+    tree.splits["uid-a"] = "holdout"
+    with pytest.raises(FormatError, match=r"splits\.json: take_uid_to_split: field 'uid-a' is \"holdout\""):
         read_root(tree.save())
+    tree.splits["uid-a"] = "train"
+    for row in tree.train["uid-a"] + tree.train["uid-b"]:
+        for text in row["descriptions"]:
+            text["timestamp"] = "soon"
+    with pytest.raises(FormatError, match=r"train\.json: take uid-a annotation 0 description 0: field 'timestamp'"):
+        read_root(tree.save())
+    for take in tree.takes:
+        del take["take_name"]
+    with pytest.raises(FormatError, match=r"takes\.json: row 0 \(take uid-a\): field 'take_name' is missing"):
+        read_root(tree.save())
+
+
+def test_descriptions_in_another_splits_file_keep_the_split_of_splits_json(tree: Tree) -> None:
+    tree.train["uid-v"] = tree.val.pop("uid-v")
+    found = read_root(tree.save())
+    (problem,) = found.problems
+    assert (problem.kind, problem.take) == ("foreign description", "uid-v")
+    assert "of the val split" in problem.detail
+    assert found.takes["uid-v"].split == "val"
+
+
+def test_other_files_of_a_take_are_known(tree: Tree) -> None:
+    tree.takes[0] |= {"timesync_start_idx": 30, "timesync_end_idx": 90}
+    tree.takes[0]["capture"]["root_dir"] = "captures/kitchen"
+    folder = "takes/kitchen_1/frame_aligned_videos"
+    files = read_root(tree.save(), downscaled=True).files
+    small = f"{folder}/downscaled/448"
+    assert set(files["uid-a"].others) == {f"{small}/aria01_211-1.mp4", f"{small}/collage.mp4"}
+    assert (files["uid-a"].timesync, files["uid-a"].timesync_rows) == ("captures/kitchen/timesync.csv", (30, 90))
+    assert (files["uid-b"].timesync, files["uid-b"].timesync_rows) == (None, None)
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,11 @@ from exo2ego.bench.judgements import (
     read_verdicts,
     requests,
 )
-from exo2ego.bench.lines import LineLog
 from exo2ego.bench.model import CountsUsage
 from exo2ego.bench.predictions import PREDICTIONS_FILE, read_predictions
 from exo2ego.bench.run import ITEMS_FILE, read_run
 from exo2ego.bench.tasks import TASKS
+from exo2ego.data.lines import LineLog
 from exo2ego.errors import InputError, OutageError, OutputError
 from exo2ego.records import Prediction, Usage
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from exo2ego.bench.files import fail, read_json_lines, write_text
-from exo2ego.bench.lines import LineLog
+from exo2ego.data.lines import LineLog
 from exo2ego.errors import FormatError
 from exo2ego.records import FloatRow, Prediction, Usage, Vote
 

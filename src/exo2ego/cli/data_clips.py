@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from exo2ego.cli.common import VerbParser, at_least, console
-from exo2ego.cli.data_common import add_common, build_with_progress
+from exo2ego.cli.data_common import add_common, build_with_progress, print_problems
 
 if TYPE_CHECKING:
     from exo2ego.data.egoexo4d import EgoExo4D
@@ -19,7 +19,7 @@ def main(argv: Sequence[str]) -> int:
     """Runs the sub-verb; returns the exit code. Errors meant for users are raised."""
     options = _parser().parse_args(argv)
     from exo2ego.data.clips import ClipRule
-    from exo2ego.data.egoexo4d import PROBLEMS, read_root
+    from exo2ego.data.egoexo4d import read_root
     from exo2ego.data.pairs import FilterRule, make_clips
     from exo2ego.data.shard_group import ClipFormat
     from exo2ego.data.shard_writer import plan_pairs
@@ -40,8 +40,7 @@ def main(argv: Sequence[str]) -> int:
     out = console()
     subset = _subset(options, dataset)
     found, report = make_clips(dataset, rule, filters, subset)
-    for kind, count in dataset.problem_counts().items():
-        out.print(f"note: {count} x {kind}: {PROBLEMS[kind]}")
+    print_problems(dataset)
     print_report(report)
     clip_format = ClipFormat(num_frames=options.frames, size_px=options.size)
     settings = {

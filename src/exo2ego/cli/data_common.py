@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from exo2ego.cli.common import VerbParser, at_least, console, progress
 
 if TYPE_CHECKING:
+    from exo2ego.data.egoexo4d import EgoExo4D
     from exo2ego.data.pairs import FilterReport
     from exo2ego.data.shard_group import ClipFormat, Planned
     from exo2ego.data.shards import ShardSet
@@ -58,3 +59,13 @@ def build_with_progress(
     if lost:
         console().print(f"warning: {lost} clips could not be stored; reasons in {options.out / QUARANTINE}")
     return shards
+
+
+def print_problems(dataset: "EgoExo4D") -> None:
+    """What was irregular in a download and worked around: how often, and where the first is."""
+    from exo2ego.data.egoexo4d import PROBLEMS
+
+    for kind, count in dataset.problem_counts().items():
+        first = next(problem for problem in dataset.problems if problem.kind == kind)
+        where = f" (the first: {first.detail or first.take})"
+        console().print(f"note: {count} x {kind}: {PROBLEMS[kind]}{where}", markup=False)

@@ -17,12 +17,16 @@ EGO_STREAM = "rgb"
 """`readable_stream_id` of the colour camera of the glasses; the others are grey tracking cameras."""
 ANNOTATED_SPLITS = ("train", "val")
 """Atomic descriptions of the test takes are withheld by Ego-Exo4D."""
+VIDEOS = "frame_aligned_videos"
 DOWNSCALED = "downscaled/448"
 
 PROBLEMS = {
+    "bad take": "a row of takes.json is not as it should be; left out",
     "dropped take": "the data set marks the take as dropped; left out",
     "take without split": "annotations/splits.json does not name the take; left out, since it might be a test take",
     "unknown take": "annotations name a take that takes.json does not hold; its descriptions are left out",
+    "foreign description": "a take is described in another split's file; the split of annotations/splits.json holds",
+    "bad description": "a description is not as it should be; left out",
     "second ego camera": "the take has several ego colour cameras; the first is used",
 }
 """What may be wrong with a download without making it useless: kind -> what is done."""
@@ -34,7 +38,21 @@ class Problem:
 
     kind: str
     take: str
-    """uid of the take."""
+    """uid of the take; empty where a row gives none."""
+    detail: str = ""
+    """File, row, field and value, where the kind alone does not say it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeFiles:
+    """What `takes.json` says of a take's files beyond the streams that clips are cut from."""
+
+    others: tuple[str, ...]
+    """Videos of grey and eye cameras and previews, relative to the root: downloaded along, needed by nothing here."""
+    timesync: str | None
+    """Table of the capture's clocks, relative to the root."""
+    timesync_rows: tuple[int, int] | None
+    """Rows of that table that the take covers, the second one excluded: one for each frame of its videos."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +62,8 @@ class EgoExo4D:
     root: Path
     takes: Mapping[str, Take]
     """By take uid; dropped takes and takes without a split are not in it."""
+    files: Mapping[str, TakeFiles]
+    """By take uid, of the same takes."""
     narrations: tuple[Narration, ...]
     """In file order, unfiltered, of takes in `takes` only."""
     problems: tuple[Problem, ...]
@@ -57,25 +77,28 @@ def read_root(root: str | Path, downscaled: bool | None = None) -> EgoExo4D:
     """Reads a download folder.
 
     `downscaled`: take the videos under `downscaled/448` (True), the full ones (False), or for each video the full one
-    unless only the downscaled one is there (None).
-    Raises MissingFileError for absent files, FormatError naming file, row, field and value.
+    where it is there and else the downscaled one (None). Whether that is there is not asked.
+    A bad row is left out and named in `problems`. Raises MissingFileError for absent files; FormatError, naming file,
+    row, field and value, for files that are not what they should be: no row of theirs can be used.
     """
     root = Path(root)
     if not root.is_dir():
         raise MissingFileError(f"{root}: no such folder; give the folder that holds takes.json")
     problems: list[Problem] = []
     splits = _read_splits(root / "annotations" / "splits.json")
-    known, takes = _read_takes(root, splits, downscaled, problems)
+    known, takes, files = _read_takes(root, splits, downscaled, problems)
     narrations: list[Narration] = []
-    files = [root / "annotations" / f"atomic_descriptions_{split}.json" for split in ANNOTATED_SPLITS]
-    if not any(path.is_file() for path in files):
-        raise MissingFileError(f"{files[0]}: no such file, nor is there one for val; download --parts annotations")
-    for path in files:
+    paths = {split: root / "annotations" / f"atomic_descriptions_{split}.json" for split in ANNOTATED_SPLITS}
+    if not any(path.is_file() for path in paths.values()):
+        raise MissingFileError(
+            f"{paths['train']}: no such file, nor is there one for val; download --parts annotations"
+        )
+    for split, path in paths.items():
         if path.is_file():
-            for uid, narration in _read_descriptions(path, known, problems):
+            for uid, narration in _read_descriptions(path, split, splits, known, problems):
                 if uid in takes:
                     narrations.append(narration)
-    return EgoExo4D(root=root, takes=takes, narrations=tuple(narrations), problems=tuple(problems))
+    return EgoExo4D(root=root, takes=takes, files=files, narrations=tuple(narrations), problems=tuple(problems))
 
 
 def _read_splits(path: Path) -> dict[str, str]:
@@ -91,7 +114,7 @@ def _read_splits(path: Path) -> dict[str, str]:
 
 def _read_takes(
     root: Path, splits: Mapping[str, str], downscaled: bool | None, problems: list[Problem]
-) -> tuple[set[str], dict[str, Take]]:
+) -> tuple[set[str], dict[str, Take], dict[str, TakeFiles]]:
     """All uids that takes.json names, and the takes that can be used."""
     path = root / "takes.json"
     rows = load_json(path)
@@ -99,31 +122,44 @@ def _read_takes(
         raise FormatError(f"{path}: expected a list of takes, found {type(rows).__name__}")
     known: set[str] = set()
     takes: dict[str, Take] = {}
+    files: dict[str, TakeFiles] = {}
+    first_bad: FormatError | None = None
+    usable_rows = 0
     for number, data in enumerate(rows):
-        row = Fields(data, f"{path}: row {number}")
-        uid = row.text("take_uid")
-        row = Fields(data, f"{path}: row {number} (take {uid})")
-        if uid in known:
-            raise row.fail("take_uid", "a uid that no earlier row has")
-        known.add(uid)
-        if row.flag("is_dropped", default=False):
-            problems.append(Problem(kind="dropped take", take=uid))
-        elif uid not in splits:
-            problems.append(Problem(kind="take without split", take=uid))
-        else:
-            takes[uid] = _take(root, row, splits[uid], downscaled, problems)
-    return known, takes
+        uid = ""
+        try:
+            row = Fields(data, f"{path}: row {number}")
+            uid = row.text("take_uid")
+            row = Fields(data, f"{path}: row {number} (take {uid})")
+            if uid in known:
+                raise row.fail("take_uid", "a uid that no earlier row has")
+            known.add(uid)
+            if row.flag("is_dropped", default=False):
+                problems.append(Problem(kind="dropped take", take=uid))
+            elif uid not in splits:
+                problems.append(Problem(kind="take without split", take=uid))
+            else:
+                takes[uid], files[uid] = _take(root, row, splits[uid], downscaled, problems)
+            usable_rows += 1
+        except FormatError as error:
+            first_bad = first_bad or error
+            problems.append(Problem(kind="bad take", take=uid, detail=str(error)))
+    if first_bad is not None and not usable_rows:
+        raise first_bad
+    return known, takes, files
 
 
-def _take(root: Path, row: Fields, split: str, downscaled: bool | None, problems: list[Problem]) -> Take:
+def _take(
+    root: Path, row: Fields, split: str, downscaled: bool | None, problems: list[Problem]
+) -> tuple[Take, TakeFiles]:
     name = row.text("take_name")
     duration = row.number("duration_sec")
     if duration <= 0:
         raise row.fail("duration_sec", "more than 0")
-    egos, exos = _streams(root, row, row.text("root_dir", default=f"takes/{name}"), downscaled)
+    egos, exos, others = _streams(root, row, row.text("root_dir", default=f"takes/{name}"), downscaled)
     if len(egos) > 1:
         problems.append(Problem(kind="second ego camera", take=row.text("take_uid")))
-    return Take(
+    take = Take(
         take_uid=row.text("take_uid"),
         take_name=name,
         duration_s=duration,
@@ -134,10 +170,33 @@ def _take(root: Path, row: Fields, split: str, downscaled: bool | None, problems
         exos=tuple(exos),
         best_exo=row.text("best_exo", default="") or None,
     )
+    unused = (*(stream.path for stream in egos[1:]), *others)
+    return take, TakeFiles(others=unused, timesync=_timesync(row), timesync_rows=_timesync_rows(row))
 
 
-def _streams(root: Path, row: Fields, folder: str, downscaled: bool | None) -> tuple[list[Stream], list[Stream]]:
-    """Ego colour streams and exo streams; what is no camera of the capture (`collage`, `best_exo`) is no stream."""
+def _timesync(row: Fields) -> str | None:
+    """Path of the capture's table of clocks; None where the row names no folder of the capture."""
+    folder = Fields(row.table("capture"), f"{row.where}: capture").text("root_dir", default="")
+    if not folder:
+        return None
+    return str(_inside(row, "capture", PurePosixPath(folder) / "timesync.csv"))
+
+
+def _timesync_rows(row: Fields) -> tuple[int, int] | None:
+    names = ("timesync_start_idx", "timesync_end_idx")
+    if any(row.data.get(name) is None for name in names):
+        return None
+    start, end = (int(row.number(name)) for name in names)
+    if not 0 <= start < end:
+        raise row.fail(names[1], f"more than timesync_start_idx ({start}), both from 0 on")
+    return start, end
+
+
+def _streams(
+    root: Path, row: Fields, folder: str, downscaled: bool | None
+) -> tuple[list[Stream], list[Stream], list[str]]:
+    """Ego colour streams, exo streams, and the videos of all others: grey and eye cameras, and what is no camera of
+    the capture (`collage`, `best_exo`)."""
     capture = Fields(row.table("capture"), f"{row.where}: capture")
     is_ego: dict[str, bool] = {}
     for number, camera in enumerate(capture.items("cameras")):
@@ -146,20 +205,24 @@ def _streams(root: Path, row: Fields, folder: str, downscaled: bool | None) -> t
     videos = row.table("frame_aligned_videos")
     egos: list[Stream] = []
     exos: list[Stream] = []
+    others: list[str] = []
     for camera_id in videos:
-        if camera_id not in is_ego:
+        if camera_id not in is_ego and not isinstance(videos[camera_id], Mapping):
             continue
         streams = Fields(videos, f"{row.where}: frame_aligned_videos").table(camera_id)
+        has_exo = False  # an exo camera has one stream, "0"
         for stream_id, data in streams.items():
             fields = Fields(data, f"{row.where}: frame_aligned_videos.{camera_id}.{stream_id}")
-            ego = is_ego[camera_id]
-            if fields.data.get("relative_path") is None or (ego and _readable(fields, stream_id) != EGO_STREAM):
+            if fields.data.get("relative_path") is None:
                 continue
             path = _video_path(root, fields, folder, downscaled)
+            ego = is_ego.get(camera_id)
+            if ego is None or (ego and _readable(fields, stream_id) != EGO_STREAM) or has_exo:
+                others.append(path)
+                continue
             (egos if ego else exos).append(Stream(cam_id=camera_id, is_ego=ego, path=path))
-            if not ego:
-                break  # an exo camera has one stream, "0"
-    return egos, exos
+            has_exo = not ego
+    return egos, exos, others
 
 
 def _readable(fields: Fields, stream_id: str) -> str:
@@ -168,26 +231,63 @@ def _readable(fields: Fields, stream_id: str) -> str:
 
 def _video_path(root: Path, fields: Fields, folder: str, downscaled: bool | None) -> str:
     """Path of a video relative to the root: the full one, or the one of the same name under `downscaled/448`."""
-    full = PurePosixPath(folder) / fields.text("relative_path")
-    if full.is_absolute() or ".." in full.parts:
-        raise fields.fail("relative_path", "a path inside the download folder")
-    small = full.parent / DOWNSCALED / full.name
+    full = _inside(fields, "relative_path", PurePosixPath(folder) / fields.text("relative_path"))
+    videos = full.parent if full.parent.name == VIDEOS else full.parent / VIDEOS  # previews lie beside the videos
+    small = videos / DOWNSCALED / full.name
     if downscaled is None:
-        downscaled = not (root / full).is_file() and (root / small).is_file()
+        downscaled = not (root / full).is_file()
     return str(small if downscaled else full)
 
 
-def _read_descriptions(path: Path, known: set[str], problems: list[Problem]) -> Iterator[tuple[str, Narration]]:
+def _inside(fields: Fields, field: str, path: PurePosixPath) -> PurePosixPath:
+    if path.is_absolute() or ".." in path.parts:
+        raise fields.fail(field, "a path inside the download folder")
+    return path
+
+
+def _read_descriptions(
+    path: Path, split: str, splits: Mapping[str, str], known: set[str], problems: list[Problem]
+) -> Iterator[tuple[str, Narration]]:
     table = Fields(load_json(path), str(path)).table("annotations")
+    usable_rows = 0
+    first_bad: FormatError | None = None
     for uid in table:
         if uid not in known:
             problems.append(Problem(kind="unknown take", take=uid))
             continue
-        for number, annotation in enumerate(Fields(table, f"{path}: annotations").items(uid)):
+        if splits.get(uid, split) != split:
+            detail = f"{path}: take {uid} is of the {splits[uid]} split"
+            problems.append(Problem(kind="foreign description", take=uid, detail=detail))
+        for outcome in _take_descriptions(path, table, uid):
+            if isinstance(outcome, FormatError):
+                first_bad = first_bad or outcome
+                problems.append(Problem(kind="bad description", take=uid, detail=str(outcome)))
+            else:
+                usable_rows += 1
+                yield uid, outcome
+    if first_bad is not None and not usable_rows:
+        raise first_bad
+
+
+def _take_descriptions(path: Path, table: Mapping[str, Any], uid: str) -> Iterator[Narration | FormatError]:
+    """The descriptions of a take; for one, or an annotation, that is not as it should be: why."""
+    try:
+        annotations = Fields(table, f"{path}: annotations").items(uid)
+    except FormatError as error:
+        yield error
+        return
+    for number, annotation in enumerate(annotations):
+        try:
             fields = Fields(annotation, f"{path}: take {uid} annotation {number}")
-            for index, description in enumerate(fields.items("descriptions")):
-                row = Fields(description, f"{fields.where} description {index}")
-                yield uid, _narration(uid, fields, index, row)
+            descriptions = fields.items("descriptions")
+        except FormatError as error:
+            yield error
+            continue
+        for index, description in enumerate(descriptions):
+            try:
+                yield _narration(uid, fields, index, Fields(description, f"{fields.where} description {index}"))
+            except FormatError as error:
+                yield error
 
 
 def _narration(uid: str, annotation: Fields, index: int, row: Fields) -> Narration:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from exo2ego.bench.lines import LineLog
+from exo2ego.data.lines import LineLog
 from exo2ego.errors import OutputError
 
 
