@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -96,43 +96,91 @@ class HasTake(Protocol):
     def take_uid(self) -> str: ...
 
 
-def make_clips(
-    dataset: EgoExo4D, rule: ClipRule, filters: FilterRule, subset: Subset = EVERYTHING
-) -> tuple[list[Clip], FilterReport]:
-    """Clips ordered by take name, then time, and the account of what was left out.
+Presence = Callable[[Stream], bool]
+"""Whether a stream's video can be had."""
 
-    beta and alpha of the clip rule come from the narrations of the splits asked for that are not rejected and lie
-    within their take: they measure how densely a take was described, by whomever and about whomever. Takes outside
-    `subset` count too, so that a part of the data has the very clips of the whole.
-    """
-    dropped: Counter[str] = Counter()
-    timed: list[Narration] = []
-    for narration in dataset.narrations:
-        take = dataset.takes[narration.take_uid]
-        if (
-            take.split in filters.splits
-            and _within(narration, take)
-            and (filters.keep_rejected or not narration.rejected)
-        ):
-            timed.append(narration)
-    durations = {uid: take.duration_s for uid, take in dataset.takes.items()}
-    plan = clip_intervals(timed, durations, rule)
-    intervals = {_identity(n): span for n, span in zip(timed, plan.intervals, strict=True)}
-    present = _PresentFiles(dataset.root)
-    clips: list[Clip] = []
-    absent = banned = 0
+
+class PresentFiles:
+    """Streams whose file is there; each file is asked for once."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._known: dict[str, bool] = {}
+
+    def __call__(self, stream: Stream) -> bool:
+        if stream.path not in self._known:
+            self._known[stream.path] = (self._root / stream.path).is_file()
+        return self._known[stream.path]
+
+
+def assume_present(stream: Stream) -> bool:
+    """As if every video that takes.json names were there: to plan a download."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A narration, and what becomes of it."""
+
+    narration: Narration
+    take: Take
+    exos: tuple[Stream, ...]
+    """Chosen by `FilterRule.views` of the cameras that can be used."""
+    absent: int
+    """Exo cameras of the take whose file is not there."""
+    banned: int
+    """Exo cameras of the take whose file is there, but in quarantine."""
+    reason: str | None
+    """Of `DROP_REASONS`; None where it becomes a clip."""
+
+
+def judged(
+    dataset: EgoExo4D, filters: FilterRule, subset: Subset = EVERYTHING, present: Presence | None = None
+) -> Iterator[Judged]:
+    """Every narration in file order; `present` says which videos can be had (default: those whose files are there)."""
+    present = present or PresentFiles(dataset.root)
     for narration in dataset.narrations:
         take = dataset.takes[narration.take_uid]
         found = [stream for stream in take.exos if present(stream)]
         usable = [stream for stream in found if stream.path not in subset.quarantined]
         exos = chosen_exos(usable, narration.best_exo or take.best_exo, filters.views)
-        reason = _drop_reason(narration, take, filters, subset, present, found, exos)
-        if reason is not None:
-            dropped[reason] += 1
+        yield Judged(
+            narration=narration,
+            take=take,
+            exos=exos,
+            absent=len(take.exos) - len(found),
+            banned=len(found) - len(usable),
+            reason=_drop_reason(narration, take, filters, subset, present, found, exos),
+        )
+
+
+def make_clips(
+    dataset: EgoExo4D,
+    rule: ClipRule,
+    filters: FilterRule,
+    subset: Subset = EVERYTHING,
+    present: Presence | None = None,
+) -> tuple[list[Clip], FilterReport]:
+    """Clips ordered by take name, then time, and the account of what was left out; `present` as in `judged`.
+
+    beta and alpha of the clip rule come from the narrations of the splits asked for that are not rejected and lie
+    within their take: they measure how densely a take was described, by whomever and about whomever. Takes outside
+    `subset` count too, so that a part of the data has the very clips of the whole.
+    """
+    timed = [n for n in dataset.narrations if _counts_for_density(n, dataset.takes[n.take_uid], filters)]
+    durations = {uid: take.duration_s for uid, take in dataset.takes.items()}
+    plan = clip_intervals(timed, durations, rule)
+    intervals = {_identity(n): span for n, span in zip(timed, plan.intervals, strict=True)}
+    dropped: Counter[str] = Counter()
+    clips: list[Clip] = []
+    absent = banned = 0
+    for one in judged(dataset, filters, subset, present):
+        if one.reason is not None:
+            dropped[one.reason] += 1
             continue
-        absent += len(take.exos) - len(found)
-        banned += len(found) - len(usable)
-        clips.append(_clip(narration, take, exos, intervals[_identity(narration)], filters))
+        absent += one.absent
+        banned += one.banned
+        clips.append(_clip(one.narration, one.take, one.exos, intervals[_identity(one.narration)], filters))
     clips.sort(key=lambda clip: (clip.take_name, clip.start_s, clip.clip_id))
     _refuse_doubles(clips)
     described = {narration.take_uid for narration in dataset.narrations}
@@ -173,21 +221,13 @@ def assert_no_leakage(train_items: Iterable[HasTake], heldout_takes: Iterable[st
         raise LeakageError(f"{len(shared)} held-out takes would be trained on, the first is {shared[0]}; split by take")
 
 
-class _PresentFiles:
-    """Whether a stream's file exists; each file is asked for once."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._known: dict[str, bool] = {}
-
-    def __call__(self, stream: Stream) -> bool:
-        if stream.path not in self._known:
-            self._known[stream.path] = (self._root / stream.path).is_file()
-        return self._known[stream.path]
-
-
 def _within(narration: Narration, take: Take) -> bool:
     return 0 <= narration.timestamp_s <= take.duration_s
+
+
+def _counts_for_density(narration: Narration, take: Take, filters: FilterRule) -> bool:
+    within = take.split in filters.splits and _within(narration, take)
+    return within and (filters.keep_rejected or not narration.rejected)
 
 
 def _identity(narration: Narration) -> tuple[str, str, int]:
@@ -211,7 +251,7 @@ def _drop_reason(
     take: Take,
     filters: FilterRule,
     subset: Subset,
-    present: _PresentFiles,
+    present: Presence,
     found: Sequence[Stream],
     exos: Sequence[Stream],
 ) -> str | None:
