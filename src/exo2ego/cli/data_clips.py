@@ -2,12 +2,12 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from exo2ego.cli.common import VerbParser, at_least, console
-from exo2ego.cli.data_common import add_common, build_with_progress, print_problems
+from exo2ego.cli.common import VerbParser, console
+from exo2ego.cli.data_common import DOWNSCALED, add_common, add_filters, build_with_progress, filters_of, print_problems
 
 if TYPE_CHECKING:
     from exo2ego.data.egoexo4d import EgoExo4D
@@ -20,23 +20,15 @@ def main(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
     from exo2ego.data.clips import ClipRule
     from exo2ego.data.egoexo4d import read_root
-    from exo2ego.data.pairs import FilterRule, make_clips
+    from exo2ego.data.pairs import make_clips
     from exo2ego.data.shard_group import ClipFormat
     from exo2ego.data.shard_writer import plan_pairs
 
     rule = ClipRule(
         alpha=options.alpha, pool=cast(Literal["annotation", "take"], options.pool), min_width_s=options.min_width
     )
-    filters = FilterRule(
-        splits=tuple(options.splits),
-        keep_rejected=options.keep_rejected,
-        keep_unsure=options.keep_unsure,
-        keep_not_ego_visible=options.keep_not_ego_visible,
-        keep_other_subjects=options.keep_other_subjects,
-        rewrite_subject=options.rewrite_subject,
-        views=options.views,
-    )
-    dataset = read_root(options.source, {"auto": None, "yes": True, "no": False}[options.downscaled])
+    filters = replace(filters_of(options), rewrite_subject=options.rewrite_subject)
+    dataset = read_root(options.source, DOWNSCALED[options.downscaled])
     out = console()
     subset = _subset(options, dataset)
     found, report = make_clips(dataset, rule, filters, subset)
@@ -93,21 +85,13 @@ def _parser() -> VerbParser:
     )
     parser.add_argument("--source", type=Path, required=True, help="Ego-Exo4D folder (holds takes.json)")
     add_common(parser)
-    parser.add_argument("--splits", nargs="+", default=["train"], help="train, val (default train)")
     parser.add_argument("--takes", type=Path, help="file of take uids, one a line: use these takes only")
     parser.add_argument("--quarantine", type=Path, help="file of {video, reason} lines: do not use these videos")
-    parser.add_argument(
-        "--views", type=_views, default="all", help="exo cameras: all (default), best, or K (best first, then by id)"
-    )
     parser.add_argument("--alpha", type=_alpha, default=None, help="EgoClip's alpha: auto (default) or seconds")
     parser.add_argument("--pool", choices=("annotation", "take"), default="take", help="narrations that give beta")
     parser.add_argument("--min-width", type=float, default=0.1, help="shortest clip in seconds (default 0.1)")
-    parser.add_argument("--downscaled", choices=("auto", "yes", "no"), default="auto", help="use downscaled/448 videos")
     parser.add_argument("--rewrite-subject", action="store_true", help='"C lifts" becomes "Camera-wearer lifts"')
-    parser.add_argument("--keep-rejected", action="store_true", help="also rejected annotations")
-    parser.add_argument("--keep-unsure", action="store_true", help="also narrations marked unsure")
-    parser.add_argument("--keep-not-ego-visible", action="store_true", help="also what the ego camera does not see")
-    parser.add_argument("--keep-other-subjects", action="store_true", help="also narrations about other people")
+    add_filters(parser)
     return parser
 
 
@@ -118,12 +102,3 @@ def _alpha(text: str) -> float | None:
         return float(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is neither auto nor a number of seconds") from None
-
-
-def _views(text: str) -> int | str:
-    if text in ("all", "best"):
-        return text
-    try:
-        return at_least(1)(text)
-    except argparse.ArgumentTypeError:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither all, best nor a number of exo cameras") from None

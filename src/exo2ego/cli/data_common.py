@@ -9,9 +9,12 @@ from exo2ego.cli.common import VerbParser, at_least, console, progress
 
 if TYPE_CHECKING:
     from exo2ego.data.egoexo4d import EgoExo4D
-    from exo2ego.data.pairs import FilterReport
+    from exo2ego.data.pairs import FilterReport, FilterRule
     from exo2ego.data.shard_group import ClipFormat, Planned
     from exo2ego.data.shards import ShardSet
+
+DOWNSCALED: dict[str, bool | None] = {"auto": None, "yes": True, "no": False}
+"""`--downscaled` -> what `read_root` takes."""
 
 
 def add_common(parser: VerbParser) -> None:
@@ -20,6 +23,49 @@ def add_common(parser: VerbParser) -> None:
     parser.add_argument("--frames", type=at_least(1), default=16, help="frames of a stored clip (default 16)")
     parser.add_argument("--size", type=at_least(16), default=64, help="width and height in pixels, even (default 64)")
     parser.add_argument("--workers", type=at_least(1), default=1, help="processes (default 1)")
+
+
+def add_filters(parser: VerbParser, splits: Sequence[str] = ("train",)) -> None:
+    """Which narrations and videos of Ego-Exo4D are used: what `data clips` builds, `data plan` plans and `data check`
+    needs is the same for the same flags."""
+    default = " ".join(splits)
+    parser.add_argument("--splits", nargs="+", default=list(splits), help=f"train, val (default {default})")
+    parser.add_argument(
+        "--views", type=_views, default="all", help="exo cameras: all (default), best, or K (best first, then by id)"
+    )
+    parser.add_argument(
+        "--downscaled",
+        choices=tuple(DOWNSCALED),
+        default="auto",
+        help="use downscaled/448 videos; auto (default): where the full one is not there",
+    )
+    parser.add_argument("--keep-rejected", action="store_true", help="also rejected annotations")
+    parser.add_argument("--keep-unsure", action="store_true", help="also narrations marked unsure")
+    parser.add_argument("--keep-not-ego-visible", action="store_true", help="also what the ego camera does not see")
+    parser.add_argument("--keep-other-subjects", action="store_true", help="also narrations about other people")
+
+
+def filters_of(options: argparse.Namespace) -> "FilterRule":
+    """The rule that the flags of `add_filters` ask for. Raises FormatError for a split without descriptions."""
+    from exo2ego.data.pairs import FilterRule
+
+    return FilterRule(
+        splits=tuple(options.splits),
+        keep_rejected=options.keep_rejected,
+        keep_unsure=options.keep_unsure,
+        keep_not_ego_visible=options.keep_not_ego_visible,
+        keep_other_subjects=options.keep_other_subjects,
+        views=options.views,
+    )
+
+
+def _views(text: str) -> int | str:
+    if text in ("all", "best"):
+        return text
+    try:
+        return at_least(1)(text)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither all, best nor a number of exo cameras") from None
 
 
 def build_with_progress(
