@@ -39,7 +39,7 @@ def test_turns_lose_the_marker_and_outer_blanks(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"video": None}, "field 'video' is null; expected a string"),
+        ({"video": None}, "field 'video' is null; expected a video: an entry of text alone"),
         ({"video": "../../etc/passwd"}, "inside the folder of videos"),
         ({"video": "/etc/passwd"}, "inside the folder of videos"),
         ({"start_s": "1"}, "field 'start_s' is \"1\"; expected a finite number"),
@@ -47,9 +47,9 @@ def test_turns_lose_the_marker_and_outer_blanks(tmp_path: Path) -> None:
         ({"end_s": 0.5}, "expected more than start_s"),
         ({"conversations": []}, "expected questions and answers in turn"),
         ({"conversations": row()["conversations"][:1]}, "expected questions and answers in turn"),
-        ({"conversations": row()["conversations"][::-1]}, "turn 0: field 'from' is \"gpt\"; expected 'human'"),
+        ({"conversations": row()["conversations"][::-1]}, "turn 0: field 'from' is \"gpt\"; expected human or user"),
         ({"conversations": [{"from": "human", "value": "<video>\n"}, {"from": "gpt", "value": "x"}]}, "'value'"),
-        ({"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": "<video>"}]}, "expected a text"),
+        ({"conversations": [{"from": "human", "value": "q"}, {"from": "gpt", "value": " \n"}]}, "expected a text"),
         ({"id": None}, "field 'id' is null"),
     ],
 )

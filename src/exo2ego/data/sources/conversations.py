@@ -1,39 +1,58 @@
-"""LLaVA / VideoLLaMA2 conversation files -> Conversations.
+"""Conversation files of other projects -> Conversations: LLaVA, ShareGPT, VideoLLaMA2, OpenAI-like, Video-ChatGPT.
 
     [{"id": "...", "video": "a/b.mp4", "start_s": 1.0, "end_s": 2.0,            times optional: the whole video
       "conversations": [{"from": "human", "value": "<video>\\n..."}, {"from": "gpt", "value": "..."}, ...]}, ...]
 
-A `.jsonl` file holds one such entry a line. Form as read by `DAMO-NLP-SG/VideoLLaMA2: videollama2/train.py`.
+A `.jsonl` file holds one such entry a line. The form is recognised entry by entry, by its keys; an example of each is
+in docs/data/conversations.md. Forms as read by `DAMO-NLP-SG/VideoLLaMA2: videollama2/train.py` and by LLaMA-Factory.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
-from exo2ego.data.jsonfile import Fields
-from exo2ego.data.sources.reading import BadRow, json_rows
+from exo2ego.data.sources.conversations_rows import read_conversation
+from exo2ego.data.sources.conversations_turns import SystemText
+from exo2ego.data.sources.reading import BadRow, json_fields
 from exo2ego.data.video import probe
 from exo2ego.errors import FormatError, InputError, MissingFileError
-from exo2ego.records import Conversation, Turn, VideoSpan
+from exo2ego.records import Conversation, VideoSpan
 
-MARKER = "<video>"
-SPEAKERS = ("human", "gpt")
+VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".mov")
+"""Tried, in this order, for a name without one (Video-ChatGPT's `video_id`)."""
 
+T = TypeVar("T")
 Spans = dict[tuple[str, float, float], list[Conversation]]
 
 
-def read_conversations(path: str | Path) -> tuple[list[Conversation], list[BadRow]]:
-    """Entries of a file in order, and the entries that are unusable by themselves.
+def iter_conversations(path: str | Path, system: SystemText = "refuse") -> Iterator[Conversation | BadRow]:
+    """Entries of a file one by one, unusable ones as BadRow; memory does not grow with the file.
 
     Raises MissingFileError or FormatError when the file as a whole cannot be used.
     """
-    path = Path(path)
+    for number, row in json_fields(Path(path)):
+        if isinstance(row, BadRow):
+            yield row
+            continue
+        try:
+            read = read_conversation(row, number, system)
+        except FormatError as error:
+            read = "bad", str(error)
+        yield read if isinstance(read, Conversation) else BadRow(row=number, kind=read[0], reason=read[1])
+
+
+def read_conversations(path: str | Path, system: SystemText = "refuse") -> tuple[list[Conversation], list[BadRow]]:
+    """Entries of a file in order, and the entries that are unusable by themselves.
+
+    Raises MissingFileError or FormatError when the file as a whole cannot be used, or when no entry can.
+    """
     good: list[Conversation] = []
     bad: list[BadRow] = []
-    for number, data in json_rows(path):
-        try:
-            good.append(_conversation(Fields(data, f"{path}: row {number}"), number))
-        except FormatError as error:
-            bad.append(BadRow(row=number, reason=str(error)))
+    for entry in iter_conversations(path, system):
+        if isinstance(entry, BadRow):
+            bad.append(entry)
+        else:
+            good.append(entry)
     if not good:
         first = f"; the first: {bad[0].reason}" if bad else ""
         raise FormatError(f"{path}: not one usable conversation in {len(bad)} rows{first}")
@@ -44,64 +63,57 @@ def group_spans(conversations: Sequence[Conversation], root: Path) -> tuple[Span
     """Conversations by (video, start_s, end_s); a whole video gets its duration. Unusable files are listed."""
     spans: Spans = {}
     bad: list[BadRow] = []
-    durations: dict[str, float | str] = {}
+    files = _Files(root)
     for number, conversation in enumerate(conversations):
-        video = conversation.video
-        if video.path not in durations:
-            durations[video.path] = _duration(root / video.path, needed=video.end_s is None)
-        duration = durations[video.path]
-        if duration == 0.0 and video.end_s is None:
-            duration = durations[video.path] = _duration(root / video.path, needed=True)
-        if isinstance(duration, str):
-            bad.append(BadRow(row=number, reason=f"{conversation.conversation_id}: {duration}"))
-            continue
-        start = 0.0 if video.start_s is None else video.start_s
-        end = duration if video.end_s is None else video.end_s
-        if end <= start:
-            reason = f"{conversation.conversation_id}: start {start} s is not before the end {end} s of {video.path}"
-            bad.append(BadRow(row=number, reason=reason))
-            continue
-        spans.setdefault((video.path, start, end), []).append(conversation)
+        try:
+            spans.setdefault(files.span(conversation.video), []).append(conversation)
+        except InputError as error:
+            bad.append(BadRow(row=number, reason=f"{conversation.conversation_id}: {error}"))
     return spans, bad
 
 
-def _duration(path: Path, needed: bool) -> float | str:
-    """Seconds (0.0 where not needed, to spare opening the file), or why the file cannot be used."""
-    try:
-        if not path.is_file():
-            raise MissingFileError(f"{path}: no such file")
-        return probe(path).duration_s if needed else 0.0
-    except InputError as error:
-        return str(error)
+class _Files:
+    """The videos below a folder; each is looked for, and measured, once."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._places: dict[str, str | InputError] = {}
+        self._durations: dict[str, float | InputError] = {}
+
+    def span(self, video: VideoSpan) -> tuple[str, float, float]:
+        """(path below the folder, start_s, end_s). Raises InputError where that is no stretch of a video there."""
+        place = _once(self._places, video.path, self._find)
+        start = 0.0 if video.start_s is None else video.start_s
+        end = _once(self._durations, place, self._measure) if video.end_s is None else video.end_s
+        if end <= start:
+            raise FormatError(f"start {start} s is not before the end {end} s of {video.path}")
+        return place, start, end
+
+    def _find(self, path: str) -> str:
+        """The path, its suffix added where the name has none."""
+        if (self._root / path).is_file():
+            return path
+        if PurePosixPath(path).suffix.lower() in VIDEO_SUFFIXES:
+            raise MissingFileError(f"{self._root / path}: no such file")
+        found = [path + suffix for suffix in VIDEO_SUFFIXES if (self._root / (path + suffix)).is_file()]
+        if not found:
+            raise MissingFileError(f"{self._root / path}: no such file, nor with {', '.join(VIDEO_SUFFIXES)}")
+        if len(found) > 1:
+            raise FormatError(f"{self._root / path}: which of {' and '.join(found)} is meant? give the suffix")
+        return found[0]
+
+    def _measure(self, place: str) -> float:
+        return probe(self._root / place).duration_s
 
 
-def _conversation(row: Fields, number: int) -> Conversation:
-    identity = row.data.get("id", number)
-    if isinstance(identity, bool) or not isinstance(identity, str | int):
-        raise row.fail("id", "a string or a number")
-    path = PurePosixPath(row.text("video"))
-    if path.is_absolute() or ".." in path.parts or not path.name:
-        raise row.fail("video", "a path inside the folder of videos")
-    start = row.number("start_s") if row.data.get("start_s") is not None else None
-    end = row.number("end_s") if row.data.get("end_s") is not None else None
-    if start is not None and start < 0:
-        raise row.fail("start_s", "0 or more")
-    if end is not None and end <= (start or 0.0):
-        raise row.fail("end_s", "more than start_s")
-    span = VideoSpan(path=str(path), start_s=start, end_s=end)
-    return Conversation(conversation_id=str(identity), video=span, turns=_turns(row))
-
-
-def _turns(row: Fields) -> tuple[Turn, ...]:
-    said = [Fields(data, f"{row.where} turn {n}") for n, data in enumerate(row.items("conversations"))]
-    if not said or len(said) % 2:
-        raise row.fail("conversations", "questions and answers in turn")
-    for position, turn in enumerate(said):
-        if turn.text("from") != SPEAKERS[position % 2]:
-            raise turn.fail("from", f"'{SPEAKERS[position % 2]}'")
-        if not turn.text("value").replace(MARKER, "").strip():
-            raise turn.fail("value", "a text")
-    if any(MARKER in turn.text("value") for turn in said[1:]):
-        raise row.fail("conversations", f"{MARKER} in the first question only")
-    texts = [turn.text("value").replace(MARKER, "").strip() for turn in said]
-    return tuple(Turn(question=q, answer=a) for q, a in zip(texts[::2], texts[1::2], strict=True))
+def _once(known: dict[str, T | InputError], key: str, find: Callable[[str], T]) -> T:
+    """What `find` gave for a key, or raised, the first time."""
+    if key not in known:
+        try:
+            known[key] = find(key)
+        except InputError as error:
+            known[key] = error
+    value = known[key]
+    if isinstance(value, InputError):
+        raise type(value)(str(value))
+    return value

@@ -5,17 +5,19 @@ that are left out on purpose, and stops (FormatError) where the file as a whole 
 """
 
 import csv
-import json
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any, TextIO
+from typing import Literal, TextIO
 
-from exo2ego.data.jsonfile import Fields, load_json
+from exo2ego.data.jsonfile import Fields
+from exo2ego.data.sources.json_rows import Unreadable, json_rows
 from exo2ego.errors import FormatError, MissingFileError
 from exo2ego.records import Conversation
+
+Unusable = Literal["bad", "image", "text"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,8 @@ class BadRow:
     row: int
     """Position in a JSON list from 0 on; line of a table or of a `.jsonl` file from 1 on where it has a header."""
     reason: str
+    kind: Unusable = "bad"
+    """`image` and `text`: about pictures, or about nothing to see; well formed, but no video to learn from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,30 +112,12 @@ def merged(parts: Sequence[SourceRead], notes: Sequence[str] = ()) -> SourceRead
     )
 
 
-def json_rows(path: Path) -> Iterator[tuple[int, Any]]:
-    """(position, entry) of a JSON list, or (line from 0, entry) of a `.jsonl` file.
-
-    Raises MissingFileError or FormatError when the file as a whole cannot be used.
-    """
-    if path.suffix == ".jsonl":
-        with _opened(path) as file:
-            for number, line in enumerate(_lines(path, file)):
-                if line.strip():
-                    try:
-                        yield number, json.loads(line)
-                    except (json.JSONDecodeError, RecursionError) as error:
-                        reason = getattr(error, "msg", "nested too deeply")
-                        raise FormatError(f"{path}: line {number + 1} is not valid JSON ({reason})") from None
-        return
-    rows = load_json(path)
-    if not isinstance(rows, list):
-        raise FormatError(f"{path}: expected a list, found {type(rows).__name__}")
-    yield from enumerate(rows)
-
-
 def json_fields(path: Path) -> Iterator[tuple[int, RowOrBad]]:
-    """As `json_rows`, each entry with its place; an entry that is no object is a bad row."""
+    """As `json_rows`, each entry with its place; a line that is no JSON and an entry that is no object are bad rows."""
     for number, data in json_rows(path):
+        if isinstance(data, Unreadable):
+            yield number, BadRow(row=number, reason=data.reason)
+            continue
         try:
             yield number, Fields(data, f"{path}: row {number}")
         except FormatError as error:
