@@ -15,7 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from exo2ego.data.shard_group import ClipFormat, Planned
+from exo2ego.data.shard_group import ClipFormat
+from exo2ego.data.shard_plan import Planned
 from exo2ego.data.shard_writer import build_shards
 from exo2ego.data.shards import ShardSample, ShardSet
 from exo2ego.data.video import read_clip, write_video

@@ -14,7 +14,8 @@ from exo2ego.bench.items import Item
 from exo2ego.bench.tasks import TASKS
 from exo2ego.cli.__main__ import main as exo2ego
 from exo2ego.cli.bench import main
-from exo2ego.data.shard_group import ClipFormat, Planned
+from exo2ego.data.shard_group import ClipFormat
+from exo2ego.data.shard_plan import Planned
 from exo2ego.data.shard_writer import build_shards
 from exo2ego.data.shards import ShardSample
 from exo2ego.data.video import write_video

@@ -7,7 +7,7 @@ import pytest
 import torch
 from training_fixtures import COLOURS, build, colour_video, planned_pair, sample
 
-from exo2ego.data.shard_group import Planned
+from exo2ego.data.shard_plan import Planned
 from exo2ego.data.shards import ShardSet
 from exo2ego.models.roles import MappingSpec
 from exo2ego.records import Turn

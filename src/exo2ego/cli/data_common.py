@@ -1,7 +1,7 @@
 """What the sub-verbs of `exo2ego data` that store clips share: flags, and the build with its progress bar."""
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,8 @@ from exo2ego.cli.common import VerbParser, at_least, console, progress
 if TYPE_CHECKING:
     from exo2ego.data.egoexo4d import EgoExo4D
     from exo2ego.data.pairs import FilterReport, FilterRule
-    from exo2ego.data.shard_group import ClipFormat, Planned
+    from exo2ego.data.shard_group import ClipFormat
+    from exo2ego.data.shard_plan import Planned
     from exo2ego.data.shards import ShardSet
 
 DOWNSCALED: dict[str, bool | None] = {"auto": None, "yes": True, "no": False}
@@ -71,7 +72,7 @@ def _views(text: str) -> int | str:
 def build_with_progress(
     title: str,
     options: argparse.Namespace,
-    planned: "Sequence[Planned]",
+    planned: "Iterable[Planned]",
     clip_format: "ClipFormat",
     settings: Mapping[str, object],
     report: "FilterReport | Mapping[str, object]",
@@ -84,7 +85,7 @@ def build_with_progress(
 
     started: list[tuple[float, int]] = []
     with progress(console()) as bar:
-        task = bar.add_task(f"storing {title}", total=len(planned), note="")
+        task = bar.add_task(f"storing {title}", total=None, note="planning")
 
         def show(done: int, total: int) -> None:
             started[:] = started or [(monotonic(), done)]
@@ -100,7 +101,7 @@ def build_with_progress(
             workers=options.workers,
             progress=show,
         )
-        bar.update(task, completed=len(planned))
+        bar.update(task, completed=len(shards), total=len(shards))
     lost = shards.manifest["counts"]["quarantined"]
     if lost:
         console().print(f"warning: {lost} clips could not be stored; reasons in {options.out / QUARANTINE}")

@@ -1,7 +1,7 @@
 """One shard, built: every clip of a group of samples, one decoding pass per video, into one tar. Runs in a worker.
 
-A group leaves two files, the tar and then its part (`parts/<name>.json`: index rows and quarantine), each renamed into
-place when complete; a group whose part exists is done.
+A group leaves two files, the tar and then its part (`parts/<number>.json`: index rows and quarantine), each renamed
+into place when complete; a group whose part exists is done.
 """
 
 import io
@@ -18,7 +18,17 @@ import numpy as np
 
 from exo2ego.data.atomic import refusing_bad_output, temporary
 from exo2ego.data.jsonfile import write_json
-from exo2ego.data.shards import EGO, JSON_MEMBER, VIDEO, ShardSample, member_name, sample_to_json, sha256_of
+from exo2ego.data.shard_plan import Planned
+from exo2ego.data.shards import (
+    EGO,
+    JSON_MEMBER,
+    VIDEO,
+    ShardSample,
+    member_name,
+    sample_to_json,
+    sha256_of,
+    shard_name,
+)
 from exo2ego.data.video import Frame, decode_at, sample_times, squarer, write_video
 from exo2ego.errors import InputError, VideoError
 
@@ -34,23 +44,23 @@ class ClipFormat:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
-    """A sample to be stored, with the video file of each of its views."""
-
-    sample: ShardSample
-    videos: tuple[tuple[str, str], ...]
-    """(view, path) in the order of `sample.views`."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """The samples of one shard."""
 
-    name: str
-    """Of the tar, without extension."""
+    number: int
     planned: tuple[Planned, ...]
     folder: Path
     clips: ClipFormat
+
+    @property
+    def tar(self) -> Path:
+        """Where its samples go."""
+        return self.folder / shard_name(self.number)
+
+    @property
+    def part(self) -> Path:
+        """Where its index rows and its quarantine go, last; removed when the whole directory is complete."""
+        return part_path(self.folder, self.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +91,20 @@ def build_group(group: Group) -> int:
             kept.append((replace(planned.sample, views=tuple(stored)), stored))
         else:
             quarantine.append({"key": planned.sample.key, "view": "", "video": "", "reason": "no usable view is left"})
-    tar = group.folder / f"{group.name}.tar"
-    rows = _write_tar(tar, kept)
-    part = {"shard": tar.name, "sha256": sha256_of(tar), "samples": rows, "quarantine": quarantine}
-    write_json(group.folder / PARTS / f"{group.name}.json", part, indent=None)
+    rows = _write_tar(group.tar, kept)
+    part = {"sha256": sha256_of(group.tar), "samples": rows, "quarantine": quarantine}
+    write_json(group.part, part, indent=None)
     return len(kept)
+
+
+def part_path(folder: Path, number: int) -> Path:
+    """The part of shard `number`."""
+    return folder / PARTS / f"{number:05d}.json"
+
+
+def is_built(folder: Path, number: int) -> bool:
+    """Whether a shard and its part are there."""
+    return part_path(folder, number).is_file() and (folder / shard_name(number)).is_file()
 
 
 def _usable(clips: dict[str, bytes]) -> dict[str, bytes]:
@@ -142,7 +161,7 @@ def _write_tar(path: Path, kept: Sequence[tuple[ShardSample, dict[str, bytes]]])
                     record = sample_to_json(sample)
                     contents = {JSON_MEMBER: json.dumps(record, ensure_ascii=False).encode(), **stored}
                     places = {view: _add(tar, member_name(sample.key, view), c) for view, c in contents.items()}
-                    rows.append({"sample": record, "shard": path.name, "members": places})
+                    rows.append({"sample": record, "members": [places[view] for view in (JSON_MEMBER, *sample.views)]})
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary(path), path)

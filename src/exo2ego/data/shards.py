@@ -2,30 +2,34 @@
 
     train-00000.tar     <key>.json, <key>.ego.mp4, <key>.cam01.mp4, ...     (pairs: one sample per narration)
                         <key>.json, <key>.video.mp4                         (instructions: one per video span)
-    index.json          every sample's record, and where each member's bytes lie, with their crc32
+    index.jsonl, index-*.npy   every sample's record, and where each member's bytes lie (`shard_index.py`)
     manifest.json       written last: settings, counts, filter report, sha256 of every other file
     quarantine.jsonl    what could not be stored, with the reason
 
 Written by `shard_writer.py`. Nothing is unpickled or unpacked to disk; member names come from an allow-list.
 """
 
-import os
+import json
 import re
 import tarfile
 import zlib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from hashlib import file_digest
+from operator import eq
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
+
+import numpy as np
 
 from exo2ego.data.jsonfile import Fields, load_json
+from exo2ego.data.shard_index import INDEX_FILES, RECORDS, ShardIndex, read_bytes
 from exo2ego.errors import ChecksumError, FormatError, MissingFileError
 from exo2ego.records import SPLITS, Turn
 
-LAYOUT_VERSION = 1
-INDEX, MANIFEST, QUARANTINE = "index.json", "manifest.json", "quarantine.jsonl"
+LAYOUT_VERSION = 2
+MANIFEST, QUARANTINE = "manifest.json", "quarantine.jsonl"
 EGO, VIDEO = "ego", "video"
 """Names of views: the ego view of a pair sample, the only view of an instruction sample."""
 JSON_MEMBER = "json"
@@ -63,17 +67,6 @@ class ShardSample:
             raise FormatError(f"sample {self.key}: split '{self.split}'; expected one of {', '.join(SPLITS)}")
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
-    """Where the bytes of one member lie."""
-
-    shard: str
-    name: str
-    offset: int
-    size: int
-    crc32: int
-
-
 def member_name(key: str, view: str) -> str:
     """Name inside the tar: `<key>.json` or `<key>.<view>.mp4`."""
     return f"{key}.json" if view == JSON_MEMBER else f"{key}.{view}.mp4"
@@ -81,7 +74,15 @@ def member_name(key: str, view: str) -> str:
 
 def sample_to_json(sample: ShardSample) -> dict[str, Any]:
     """What is stored of a sample."""
-    return asdict(sample)
+    said = [[{"question": turn.question, "answer": turn.answer} for turn in turns] for turns in sample.conversations]
+    # Not `asdict`, which copies deeply: there are hundreds of thousands of samples.
+    record = {name: getattr(sample, name) for name in ShardSample.__slots__}
+    return record | {"views": list(sample.views), "conversations": said}
+
+
+def pair_count(sample: ShardSample) -> int:
+    """How many ego-exo pairs a sample makes: one for each exo view where there is an ego view."""
+    return len(sample.views) - 1 if EGO in sample.views else 0
 
 
 def sample_from_json(data: object, where: str) -> ShardSample:
@@ -112,57 +113,122 @@ def sample_from_json(data: object, where: str) -> ShardSample:
     )
 
 
-class ShardSet:
-    """A complete shard directory. Holds no open file, so threads, forks and pickles may share it."""
+class Samples(Sequence[ShardSample]):
+    """The samples of a shard directory in stored order; each is read from the index when it is asked for."""
 
-    def __init__(
-        self,
-        folder: Path,
-        samples: tuple[ShardSample, ...],
-        members: Mapping[tuple[str, str], Member],
-        manifest: Mapping[str, Any],
-    ) -> None:
-        self.folder = folder
-        self.samples = samples
-        self.manifest = manifest
-        self._members = members
+    def __init__(self, index: ShardIndex) -> None:
+        self._index = index
 
     def __len__(self) -> int:
-        return len(self.samples)
+        return len(self._index)
+
+    @overload
+    def __getitem__(self, place: int) -> ShardSample: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[ShardSample, ...]: ...
+    def __getitem__(self, place: int | slice) -> "ShardSample | tuple[ShardSample, ...]":
+        if isinstance(place, slice):
+            return tuple(self._read(number) for number in range(len(self))[place])
+        return self._read(range(len(self))[place])
+
+    def __iter__(self) -> Iterator[ShardSample]:
+        for number, record in enumerate(self._index.records()):
+            yield self._parsed(number, record)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Samples | tuple) and len(self) == len(other) and all(map(eq, self, other))
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _read(self, number: int) -> ShardSample:
+        return self._parsed(number, self._index.record(number))
+
+    def _parsed(self, number: int, record: bytes) -> ShardSample:
+        where = f"{self._index.folder / RECORDS}: line {number + 1}"
+        try:
+            return sample_from_json(json.loads(record), where)
+        except ValueError:
+            raise FormatError(f"{where} is not valid JSON; copy the shards or build them again") from None
+
+
+Pair = tuple[ShardSample, str, bool]
+
+
+class Pairs(Sequence[Pair]):
+    """(sample, exo camera, whether it is the best one) for every exo view of every pair sample."""
+
+    def __init__(self, samples: Samples, index: ShardIndex) -> None:
+        self._samples = samples
+        self._before = index.pairs()
+
+    def __len__(self) -> int:
+        return int(self._before[-1])
+
+    @overload
+    def __getitem__(self, place: int) -> Pair: ...
+    @overload
+    def __getitem__(self, place: slice) -> tuple[Pair, ...]: ...
+    def __getitem__(self, place: int | slice) -> "Pair | tuple[Pair, ...]":
+        if isinstance(place, slice):
+            return tuple(self._read(number) for number in range(len(self))[place])
+        return self._read(range(len(self))[place])
+
+    def __iter__(self) -> Iterator[Pair]:
+        for sample in self._samples:
+            yield from _pairs_of(sample)
+
+    def _read(self, number: int) -> Pair:
+        home = int(np.searchsorted(self._before, number, side="right")) - 1
+        return _pairs_of(self._samples[home])[number - int(self._before[home])]
+
+
+def _pairs_of(sample: ShardSample) -> list[Pair]:
+    exos = [view for view in sample.views if view != EGO] if EGO in sample.views else []
+    return [(sample, view, view == sample.best_exo) for view in exos]
+
+
+class ShardSet:
+    """A complete shard directory. Threads, forks and pickles may share it; samples are read when asked for."""
+
+    def __init__(self, folder: Path, index: ShardIndex, manifest: Mapping[str, Any]) -> None:
+        self.folder = folder
+        self.manifest = manifest
+        self.samples = Samples(index)
+        self._index = index
+
+    def __len__(self) -> int:
+        return len(self._index)
 
     @cached_property
-    def pairs(self) -> tuple[tuple[ShardSample, str, bool], ...]:
+    def pairs(self) -> Pairs:
         """(sample, exo camera, whether it is the best one) for every exo view of every pair sample."""
-        return tuple(
-            (sample, view, view == sample.best_exo)
-            for sample in self.samples
-            for view in sample.views
-            if EGO in sample.views and view != EGO
-        )
+        return Pairs(self.samples, self._index)
 
     def read(self, sample: ShardSample, view: str) -> bytes:
         """The mp4 of one view (or, as `json`, the stored record). Thread-safe.
 
         Raises ChecksumError naming shard and member when a byte differs, MissingFileError when the shard is gone,
-        FormatError for a view that the sample has not.
+        FormatError for a sample or a view that is not stored here.
         """
-        member = self._members.get((sample.key, view))
-        if member is None:
-            raise FormatError(
-                f"{self.folder}: sample {sample.key} has no view '{view}', only {', '.join(sample.views)}"
-            )
-        path = self.folder / member.shard
-        try:
-            descriptor = os.open(path, os.O_RDONLY)
-        except OSError as error:
-            raise MissingFileError(f"{path}: cannot be opened ({error.strerror})") from None
-        try:
-            content = os.pread(descriptor, member.size, member.offset)
-        finally:
-            os.close(descriptor)
-        if len(content) != member.size or zlib.crc32(content) != member.crc32:
-            raise ChecksumError(f"{path}: member {member.name} is damaged (checksum differs); copy or build it again")
+        number = self._index.find(sample.key)
+        if number is None:
+            raise FormatError(f"{self.folder}: holds no sample {sample.key}")
+        views = self.samples[number].views
+        if view != JSON_MEMBER and view not in views:
+            raise FormatError(f"{self.folder}: sample {sample.key} has no view '{view}', only {', '.join(views)}")
+        position = 0 if view == JSON_MEMBER else 1 + views.index(view)
+        shard, offset, size, crc32 = self._index.member(number, position)
+        path = self.folder / shard_name(shard)
+        content = read_bytes(path, offset, size)
+        if len(content) != size or zlib.crc32(content) != crc32:
+            name = member_name(sample.key, view)
+            raise ChecksumError(f"{path}: member {name} is damaged (checksum differs); copy or build it again")
         return content
+
+
+def shard_name(number: int) -> str:
+    """File name of a shard."""
+    return f"shard-{number:05d}.tar"
 
 
 def open_shards(folder: str | Path) -> ShardSet:
@@ -177,41 +243,20 @@ def open_shards(folder: str | Path) -> ShardSet:
     if not (folder / MANIFEST).is_file():
         raise MissingFileError(f"{folder}: no {MANIFEST}; the build was not finished: run the same command again")
     manifest = Fields(load_json(folder / MANIFEST), str(folder / MANIFEST))
-    if manifest.data.get("version") != LAYOUT_VERSION:
-        raise manifest.fail("version", f"{LAYOUT_VERSION}")
+    version = manifest.data.get("version")
+    if version != LAYOUT_VERSION:
+        raise FormatError(
+            f"{folder}: shards of layout {version}, this exo2ego reads layout {LAYOUT_VERSION}; build them again: "
+            "exo2ego data clips, or data instruct"
+        )
     files = manifest.table("files")
-    check_file(folder / INDEX, files.get(INDEX))
-    rows = Fields(load_json(folder / INDEX), str(folder / INDEX)).items("samples")
-    samples: list[ShardSample] = []
-    members: dict[tuple[str, str], Member] = {}
-    for number, data in enumerate(rows):
-        where = f"{folder / INDEX}: row {number}"
-        row = Fields(data, where)
-        sample = sample_from_json(row.data.get("sample"), where)
-        samples.append(sample)
-        for view, member in _members(row, sample).items():
-            if member.shard not in files:
-                raise row.fail("shard", "a file that the manifest names")
-            if (sample.key, view) in members:
-                raise FormatError(f"{where}: two samples have the key '{sample.key}'")
-            members[sample.key, view] = member
-    return ShardSet(folder, tuple(samples), members, dict(manifest.data))
-
-
-def _members(row: Fields, sample: ShardSample) -> dict[str, Member]:
-    shard = row.text("shard")
-    if not SHARD_NAME.fullmatch(shard):
-        raise row.fail("shard", "the plain name of a tar file")
-    table = row.table("members")
-    if set(table) != {JSON_MEMBER, *sample.views}:
-        raise row.fail("members", f"exactly json, {', '.join(sample.views)}")
-    out = {}
-    for view, place in table.items():
-        ok = isinstance(place, list) and len(place) == 3 and all(type(n) is int and n >= 0 for n in place)
-        if not ok:
-            raise Fields(table, f"{row.where}: members").fail(view, "[offset, size, crc32]")
-        out[view] = Member(shard, member_name(sample.key, view), *place)
-    return out
+    for name in INDEX_FILES:
+        check_file(folder / name, files.get(name))
+    index = ShardIndex(folder)
+    for number in range(index.shards):
+        if shard_name(number) not in files:
+            raise manifest.fail("files", f"the sha256 of {shard_name(number)}, which the index names")
+    return ShardSet(folder, index, dict(manifest.data))
 
 
 def check_file(path: Path, sha256: object) -> None:
@@ -235,7 +280,7 @@ def verify_shards(folder: str | Path) -> int:
     """
     shards = open_shards(folder)
     for name, digest in shards.manifest["files"].items():
-        if not (SHARD_NAME.fullmatch(name) or name in (INDEX, QUARANTINE)):
+        if not (SHARD_NAME.fullmatch(name) or name in (*INDEX_FILES, QUARANTINE)):
             raise FormatError(f"{shards.folder / MANIFEST}: files names '{name}'; expected names of shards only")
         check_file(shards.folder / name, digest)
     count = 0
