@@ -1,7 +1,7 @@
 """What the sub-verbs of `exo2ego data` that store clips share: flags, and the build with its progress bar."""
 
 import argparse
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
