@@ -15,7 +15,7 @@ STAMP := $(VENV)/.installed
 TEST_ENV := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false HF_HUB_OFFLINE=1
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test check clean
+.PHONY: help venv demo test check browser clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -35,7 +35,11 @@ check: $(STAMP)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-test: check
+# The page of `data view` is tested in Chromium; where there is none and none can be had, those tests are skipped.
+browser: $(STAMP)
+	@PYTHON="$(PYTHON)" WITH_BROWSER=1 bash scripts/os_packages.sh
+
+test: check browser
 	@$(TEST_ENV) $(BIN)/python -m pytest -n 2 --dist loadfile --durations=10 $(PYTEST_ARGS)
 
 clean:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Looks for what the operating system must bring (off-screen OpenGL, Python's venv) and installs what is missing, where it may.
-# SKIP_OS_PACKAGES=1 goes on without.
+# SKIP_OS_PACKAGES=1 goes on without. WITH_BROWSER=1 looks for Chromium instead, which some tests use; going on without it is no failure.
 set -euo pipefail
 
 PYTHON="${PYTHON:-python3}"
@@ -26,10 +26,21 @@ software_gl() {
 }
 
 missing=()
-loads libEGL.so.1 || missing+=(libegl1)
-loads libOpenGL.so.0 || loads libGL.so.1 || missing+=(libopengl0)
-loads libEGL_nvidia.so.0 || software_gl || missing+=(libgl1-mesa-dri)
-"$PYTHON" -c 'import ensurepip, venv' >/dev/null 2>&1 || missing+=("python$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv")
+if [ "${WITH_BROWSER:-0}" = 1 ]; then
+  fail() {
+    printf 'exo2ego: the tests of the web page will be skipped: %s\n' "$*" >&2
+    exit 0
+  }
+  for name in chromium chromium-browser google-chrome google-chrome-stable; do
+    command -v "$name" >/dev/null 2>&1 && exit 0
+  done
+  missing+=(chromium)
+else
+  loads libEGL.so.1 || missing+=(libegl1)
+  loads libOpenGL.so.0 || loads libGL.so.1 || missing+=(libopengl0)
+  loads libEGL_nvidia.so.0 || software_gl || missing+=(libgl1-mesa-dri)
+  "$PYTHON" -c 'import ensurepip, venv' >/dev/null 2>&1 || missing+=("python$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-venv")
+fi
 
 [ "${#missing[@]}" -eq 0 ] && exit 0
 [ "${SKIP_OS_PACKAGES:-0}" = 1 ] && exit 0

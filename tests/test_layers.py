@@ -18,8 +18,8 @@ BELOW_ALL = {"records", "errors"}
 IMPORTERS = {
     "av": {"data/video.py", "sim/encode.py"},
     "mujoco": {"sim/render.py"},
-    "fastapi": {"inference/server.py"},
-    "uvicorn": {"inference/server.py"},
+    "fastapi": {"inference/server.py", "data/view_server.py"},
+    "uvicorn": {"inference/server.py", "data/view_server.py"},
     "gradio": {"inference/server.py"},
     "ray": {"bench/ray_engine.py"},
     "lmms_eval": {"bench/lmms_plugin.py"},
