@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from exo2ego.errors import InputError
 
 VERBS: dict[str, tuple[str, str]] = {
+    "plan": ("exo2ego.cli.data_plan", "what each stage needs of an Ego-Exo4D download, what fits on a disk"),
     "clips": ("exo2ego.cli.data_clips", "an Ego-Exo4D download (or a simulated one) -> shards of ego-exo clips"),
     "instruct": ("exo2ego.cli.data_instruct", "conversations about videos (LLaVA / VideoLLaMA2 JSON) -> shards"),
     "inspect": ("exo2ego.cli.data_inspect", "statistics of shards, and a page of examples"),

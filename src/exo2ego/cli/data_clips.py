@@ -7,12 +7,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
 from exo2ego.cli.common import VerbParser, console
-from exo2ego.cli.data_common import DOWNSCALED, add_common, add_filters, build_with_progress, filters_of, print_problems
+from exo2ego.cli.data_common import (
+    DOWNSCALED,
+    add_common,
+    add_filters,
+    add_subset,
+    build_with_progress,
+    filters_of,
+    print_problems,
+    subset_of,
+)
 
 if TYPE_CHECKING:
-    from exo2ego.data.egoexo4d import EgoExo4D
     from exo2ego.data.pairs import FilterReport
-    from exo2ego.data.subset import Subset
 
 
 def main(argv: Sequence[str]) -> int:
@@ -30,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
     filters = replace(filters_of(options), rewrite_subject=options.rewrite_subject)
     dataset = read_root(options.source, DOWNSCALED[options.downscaled])
     out = console()
-    subset = _subset(options, dataset)
+    subset = subset_of(options, options.source, dataset)
     found, report = make_clips(dataset, rule, filters, subset)
     print_problems(dataset)
     print_report(report)
@@ -48,21 +55,6 @@ def main(argv: Sequence[str]) -> int:
     out.print(f"{len(shards.pairs)} ego-exo pairs of {len(shards)} narrations are in {options.out}")
     out.print(f"look at them: exo2ego data inspect {options.out}")
     return 0
-
-
-def _subset(options: argparse.Namespace, dataset: "EgoExo4D") -> "Subset":
-    """What `--takes` and `--quarantine` leave of a download; says how much that is."""
-    from exo2ego.data.subset import Subset, read_quarantine, read_takes
-
-    takes = None
-    if options.takes is not None:
-        takes, strange = read_takes(options.takes, dataset.takes)
-        first = f"; {len(strange)} listed takes are dropped, without split or unknown, as {strange[0]}"
-        console().print(f"takes: {len(takes)} of {options.takes}{first if strange else ''}", markup=False)
-    banned = frozenset() if options.quarantine is None else read_quarantine(options.quarantine, options.source)
-    if options.quarantine is not None:
-        console().print(f"quarantine: {len(banned)} videos of {options.quarantine}", markup=False)
-    return Subset(takes=takes, quarantined=banned)
 
 
 def print_report(report: "FilterReport") -> None:
@@ -85,13 +77,12 @@ def _parser() -> VerbParser:
     )
     parser.add_argument("--source", type=Path, required=True, help="Ego-Exo4D folder (holds takes.json)")
     add_common(parser)
-    parser.add_argument("--takes", type=Path, help="file of take uids, one a line: use these takes only")
-    parser.add_argument("--quarantine", type=Path, help="file of {video, reason} lines: do not use these videos")
     parser.add_argument("--alpha", type=_alpha, default=None, help="EgoClip's alpha: auto (default) or seconds")
     parser.add_argument("--pool", choices=("annotation", "take"), default="take", help="narrations that give beta")
     parser.add_argument("--min-width", type=float, default=0.1, help="shortest clip in seconds (default 0.1)")
     parser.add_argument("--rewrite-subject", action="store_true", help='"C lifts" becomes "Camera-wearer lifts"')
     add_filters(parser)
+    add_subset(parser)
     return parser
 
 

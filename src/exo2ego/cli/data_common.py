@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from exo2ego.data.shard_group import ClipFormat
     from exo2ego.data.shard_plan import Planned
     from exo2ego.data.shards import ShardSet
+    from exo2ego.data.subset import Subset
 
 DOWNSCALED: dict[str, bool | None] = {"auto": None, "yes": True, "no": False}
 """`--downscaled` -> what `read_root` takes."""
@@ -44,6 +45,29 @@ def add_filters(parser: VerbParser, splits: Sequence[str] = ("train",)) -> None:
     parser.add_argument("--keep-unsure", action="store_true", help="also narrations marked unsure")
     parser.add_argument("--keep-not-ego-visible", action="store_true", help="also what the ego camera does not see")
     parser.add_argument("--keep-other-subjects", action="store_true", help="also narrations about other people")
+
+
+def add_subset(parser: VerbParser) -> None:
+    """Which takes are used, and which videos are not."""
+    parser.add_argument("--takes", type=Path, help="file of take uids, one a line: use these takes only")
+    parser.add_argument("--quarantine", type=Path, help="file of {video, reason} lines: do not use these videos")
+
+
+def subset_of(options: argparse.Namespace, root: Path, dataset: "EgoExo4D") -> "Subset":
+    """What `--takes` and `--quarantine` leave of a download; says how much that is."""
+    from exo2ego.data.subset import Subset, read_quarantine, read_takes
+
+    takes = None
+    if options.takes is not None:
+        takes, strange = read_takes(options.takes, dataset.takes)
+        console().print(f"takes: {len(takes)} of {options.takes}", markup=False)
+        if strange:
+            also = f"{len(strange)} listed takes are dropped, without split or unknown, as {strange[0]}"
+            console().print(f"note: {also}; left out", markup=False)
+    banned = frozenset() if options.quarantine is None else read_quarantine(options.quarantine, root)
+    if options.quarantine is not None:
+        console().print(f"quarantine: {len(banned)} videos of {options.quarantine}", markup=False)
+    return Subset(takes=takes, quarantined=banned)
 
 
 def filters_of(options: argparse.Namespace) -> "FilterRule":
