@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from exo2ego.data.atomic import refusing_bad_output, temporary
+from exo2ego.data.frame_folder import decode_squares
 from exo2ego.data.jsonfile import write_json
 from exo2ego.data.shard_plan import Planned
 from exo2ego.data.shards import (
@@ -29,7 +30,7 @@ from exo2ego.data.shards import (
     sha256_of,
     shard_name,
 )
-from exo2ego.data.video import Frame, decode_at, sample_times, squarer, write_video
+from exo2ego.data.video import Frame, sample_times, write_video
 from exo2ego.errors import InputError, VideoError
 
 PARTS = "parts"
@@ -130,7 +131,7 @@ def _encode_clips(path: str, slots: Sequence[_Slot], clips: ClipFormat) -> Itera
     failed: dict[int, str] = {}
     left = {number: count for number in range(len(slots))}
     try:
-        for position, picture in decode_at(path, times, convert=squarer(clips.size_px)):
+        for position, picture in decode_squares(path, times, clips.size_px):
             number = position // count
             left[number] -= 1
             if isinstance(picture, VideoError):

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
+from exo2ego.data.frame_folder import probe_source
 from exo2ego.data.sources.conversations_rows import read_conversation
 from exo2ego.data.sources.conversations_turns import SystemText
 from exo2ego.data.sources.reading import BadRow, json_fields
-from exo2ego.data.video import probe
 from exo2ego.errors import FormatError, InputError, MissingFileError
 from exo2ego.records import Conversation, VideoSpan
 
@@ -73,7 +73,7 @@ def group_spans(conversations: Sequence[Conversation], root: Path) -> tuple[Span
 
 
 class _Files:
-    """The videos below a folder; each is looked for, and measured, once."""
+    """The videos (or folders of frames) below a folder; each is looked for, and measured, once."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -91,7 +91,7 @@ class _Files:
 
     def _find(self, path: str) -> str:
         """The path, its suffix added where the name has none."""
-        if (self._root / path).is_file():
+        if (self._root / path).exists():
             return path
         if PurePosixPath(path).suffix.lower() in VIDEO_SUFFIXES:
             raise MissingFileError(f"{self._root / path}: no such file")
@@ -103,7 +103,7 @@ class _Files:
         return found[0]
 
     def _measure(self, place: str) -> float:
-        return probe(self._root / place).duration_s
+        return probe_source(self._root / place).duration_s
 
 
 def _once(known: dict[str, T | InputError], key: str, find: Callable[[str], T]) -> T:

@@ -27,6 +27,8 @@ class ReadOptions:
     """EgoExoLearn: which recordings."""
     window: str = "moment"
     """EgoTimeQA: the moment of the answer, or the whole clip."""
+    extra_answers: bool = False
+    """OpenEQA: also the further answers that some questions have, each as a conversation of its own."""
 
     def __post_init__(self) -> None:
         if self.split not in (1, 2, 3):
