@@ -67,7 +67,9 @@ def store(root: Path, name: str, samples: Sequence[ShardSample]) -> ShardSet:
     videos = {view: root / f"{view}.mp4" for one in samples for view in one.views}
     for view, path in videos.items():
         if not path.exists():
-            path.write_bytes(make_video(steady(80, FPS), width=SIZE_PX, height=72, first_number=FIRST_NUMBER[view]))
+            path.write_bytes(
+                make_video(steady(80, FPS), width=SIZE_PX, height=SIZE_PX, first_number=FIRST_NUMBER[view])
+            )
     planned = [Planned(sample=s, videos=tuple((view, str(videos[view])) for view in s.views)) for s in samples]
     report = {"dropped": {"other split": 7}}
     return build_shards(

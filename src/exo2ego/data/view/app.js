@@ -249,7 +249,7 @@ async function openStatistics() {
 
 function setTheme(theme) {
   document.documentElement.dataset.theme = theme;
-  byId("theme").textContent = theme[0].toUpperCase() + theme.slice(1);
+  byId("theme").textContent = `Theme: ${theme}`;
   try {
     localStorage.setItem("theme", theme);
   } catch {
