@@ -1,4 +1,4 @@
-"""How fast is the simulated world? Renders and encodes takes, writes each benchmark, prints the figures as JSON.
+"""How fast is the simulated world? Renders and encodes takes, writes each benchmark and source, prints the figures as JSON.
 
 python benchmarks/sim_throughput.py --takes 8 --workers 2
 """
@@ -12,7 +12,8 @@ from pathlib import Path
 
 from exo2ego.sim.bench_export import write_benches
 from exo2ego.sim.export import TREE, simulate
-from exo2ego.sim.spec import BENCHES, SimSpec
+from exo2ego.sim.source_export import FOLDER, write_sources
+from exo2ego.sim.spec import BENCHES, SOURCES, SimSpec
 from exo2ego.sim.world import plan_takes
 
 
@@ -38,12 +39,25 @@ def main() -> None:
             began = time.monotonic()
             write_benches(replace(spec, benches=(name,)), plan_takes(spec), spec.out / TREE)
             benches[name] = round(time.monotonic() - began, 2)
+        sources = {}
+        for name in SOURCES:
+            began, cpu = time.monotonic(), time.process_time()
+            made = write_sources(replace(spec, sources=(name,)), plan_takes(spec), spec.out / TREE)
+            size = sum(path.stat().st_size for path in (spec.out / FOLDER / name).rglob("*") if path.is_file())
+            sources[name] = {
+                "media_files": made,
+                "megabytes": round(size / 1e6, 1),
+                "seconds": round(time.monotonic() - began, 1),
+                # Of this process alone: all of it with --workers 1.
+                "cpu_seconds": round(time.process_time() - cpu, 1),
+            }
     rate = done.rendered_frames / done.seconds_s
     figures = {
         "takes": done.takes,
         "workers": options.workers,
         "size_px": options.size_px,
         "bench_seconds": benches,
+        "sources": sources,
         "seconds": round(done.seconds_s, 1),
         "frames_per_s": round(rate, 1),
         "three_camera_sets_per_s": round(rate / 3, 1),

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from coded_sources import CodedSources
 
-from exo2ego.sim.spec import SimSpec
+from exo2ego.sim.spec import SOURCES, SimSpec
 from exo2ego.sim.world import TakePlan, plan_takes
 
 
@@ -88,3 +89,26 @@ def bench_world(bench_spec: SimSpec) -> Path:
 
     simulate(bench_spec)
     return bench_spec.out
+
+
+@pytest.fixture(scope="session")
+def source_spec(tmp_path_factory: pytest.TempPathFactory) -> SimSpec:
+    """Thirteen takes, eight of them for training, so short that all their frames have a number of their own."""
+    return SimSpec(
+        out=tmp_path_factory.mktemp("sources") / "sim",
+        takes=13,
+        seed=21,
+        workers=1,
+        size_px=64,
+        fps=10,
+        split_fractions=(8 / 13, 2 / 13, 3 / 13),
+        exo_cameras=(1, 1),
+        steps=(2, 4),
+        sources=SOURCES,
+    )
+
+
+@pytest.fixture(scope="session")
+def coded(source_spec: SimSpec) -> CodedSources:
+    """The sources of `source_spec`, cut from videos whose every frame shows its number: nothing is rendered."""
+    return CodedSources(source_spec)

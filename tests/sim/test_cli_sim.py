@@ -40,6 +40,8 @@ def test_flags_make_a_world_and_again_changes_nothing(tmp_path: Path, capsys: py
         (["--takes", "0"], "0 is below 1"),
         (["--benches", "egomcq", "egomqc"], "egoplan"),
         (["--vln-questions", "-4"], "-4 is below 0"),
+        (["--sources", "egtea", "ego4d"], "egoexolearn, egoclip"),
+        (["--source-facts", "some"], "--source-facts"),
     ],
 )
 def test_impossible_flags_are_one_line(
@@ -66,6 +68,21 @@ def test_a_machine_without_opengl_is_told_what_to_install(tmp_path: Path, backen
 def _truth(world: Path) -> dict[str, bytes]:
     """Everything but what a run leaves for itself."""
     return {p.relative_to(world).as_posix(): p.read_bytes() for p in sorted(world.rglob("*")) if p.is_file()}
+
+
+@pytest.mark.gl
+def test_sources_are_written_on_request_only(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`all` names every one; a folder that tells little is not made to tell all."""
+    command = ["sim", "--out", str(tmp_path / "w"), *SMALL, "--steps", "2", "2", "--split", "1", "0", "0"]
+    assert main(command) == 0
+    assert not (tmp_path / "w" / "sources").exists()
+    capsys.readouterr()
+    assert main([*command, "--sources", "all"]) == 0
+    assert "egtea, ssv2, egotimeqa, openeqa, egoexolearn, egoclip; " in capsys.readouterr().out
+    written = {path.name for path in (tmp_path / "w" / "sources").iterdir() if path.is_dir()}
+    assert written == {"egtea", "ssv2", "egotimeqa", "openeqa", "egoexolearn", "egoclip"}
+    assert main([*command, "--sources", "ssv2", "--source-facts", "all"]) == 2
+    assert "--source-facts to resume" in capsys.readouterr().err
 
 
 @pytest.mark.gl

@@ -131,7 +131,7 @@ def test_a_killed_worker_is_one_line(tmp_path, monkeypatch):
     from concurrent.futures.process import BrokenProcessPool
 
     from exo2ego.errors import OutputError
-    from exo2ego.sim import export
+    from exo2ego.sim import export, pool
 
     class Pool:
         def __init__(self, *args, **kwargs):
@@ -153,7 +153,7 @@ def test_a_killed_worker_is_one_line(tmp_path, monkeypatch):
         def shutdown(self, **kwargs):
             pass
 
-    monkeypatch.setattr(export, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(pool, "ProcessPoolExecutor", Pool)
     spec = export.SimSpec(out=tmp_path, takes=4, seed=0, workers=2)
     with pytest.raises(OutputError, match="worker was killed"):
         list(export._rendered(spec, [None, None, None, None]))

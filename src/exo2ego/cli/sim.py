@@ -61,11 +61,24 @@ def _parser() -> VerbParser:
     for flag, most, what in _MOST:
         parser.add_argument(flag, type=at_least(0), default=most, help=f"most {what} (default {most})")
     parser.add_argument("--benches", nargs="+", metavar="NAME", help="folders of bench/ to write (default: all)")
+    parser.add_argument(
+        "--sources",
+        nargs="+",
+        default=(),
+        metavar="NAME",
+        help="folders of sources/ to write: egtea ssv2 egotimeqa openeqa egoexolearn egoclip, or all (default: none)",
+    )
+    parser.add_argument(
+        "--source-facts",
+        choices=("told", "all"),
+        default="told",
+        help="what texts of sources/ say: what narrations tell, or colours, hands, ... as well (default told)",
+    )
     return parser
 
 
 def _spec(options: argparse.Namespace) -> "SimSpec":
-    from exo2ego.sim.spec import BENCHES, SimSpec
+    from exo2ego.sim.spec import BENCHES, SOURCES, SimSpec
 
     return SimSpec(
         out=options.out,
@@ -86,6 +99,8 @@ def _spec(options: argparse.Namespace) -> "SimSpec":
         egoplan_questions=options.egoplan_questions,
         vln_questions=options.vln_questions,
         benches=BENCHES if options.benches is None else tuple(options.benches),
+        sources=SOURCES if list(options.sources) == ["all"] else tuple(options.sources),
+        source_facts=options.source_facts,
     )
 
 
@@ -97,7 +112,13 @@ def main(argv: list[str]) -> int:
 
     with progress(console()) as bar:
         task = bar.add_task("rendering takes", total=spec.takes, note="")
-        summary = simulate(spec, lambda done, total: bar.update(task, completed=done, total=total))
+        cut = bar.add_task("videos of sources", total=None, note="") if spec.sources else None
+
+        def cutting(done: int, total: int) -> None:
+            if cut is not None:
+                bar.update(cut, completed=done, total=total)
+
+        summary = simulate(spec, lambda done, total: bar.update(task, completed=done, total=total), cutting)
     splits = ", ".join(f"{count} {split}" for split, count in sorted(summary.splits.items()))
     print(
         f"{summary.out}: {summary.takes} takes ({splits}), {summary.events} events, "
@@ -106,4 +127,7 @@ def main(argv: list[str]) -> int:
     if summary.rendered_frames:
         rate = summary.rendered_frames / summary.seconds_s
         print(f"rendered {summary.rendered_frames} frames in {summary.seconds_s:.1f} s: {rate:.0f} frames/s")
+    if spec.sources:
+        where = ", ".join(spec.sources)
+        print(f"{spec.out / 'sources'}: {where}; {summary.source_files} media files were made")
     return 0

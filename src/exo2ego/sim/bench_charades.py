@@ -7,7 +7,7 @@ from typing import Any
 from exo2ego.sim.bench_files import bench_takes, video_of, write_csv, write_json
 from exo2ego.sim.bench_layers import labels
 from exo2ego.sim.encode import cut, write_bytes
-from exo2ego.sim.narrate import text_of
+from exo2ego.sim.narrate import gerund, text_of
 from exo2ego.sim.spec import KINDS, SCENARIOS, VERBS, SimSpec
 from exo2ego.sim.world import Event, TakePlan, hashed
 
@@ -97,9 +97,7 @@ def rows(spec: SimSpec, found: list[Piece]) -> list[dict[str, Any]]:
 
 def class_lines(found: list[Piece]) -> str:
     """`Charades_v1_classes.txt`: `c008 Lifting a cup`, one a line."""
-    ing = {verb: f"{lemma.removesuffix('e').capitalize()}ing" for verb, lemma in VERBS.items()}
-    ing["taps"], ing["stirs"] = "Tapping", "Stirring"
-    return "".join(f"{name} {ing[verb]} a {kind}\n" for (verb, kind), name in classes(found).items())
+    return "".join(f"{name} {gerund(verb).capitalize()} a {kind}\n" for (verb, kind), name in classes(found).items())
 
 
 def write(spec: SimSpec, plans: list[TakePlan], tree: Path, root: Path) -> None:

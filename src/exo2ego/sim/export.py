@@ -2,14 +2,11 @@
 
 import dataclasses
 import json
-import multiprocessing
 import os
 import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +15,10 @@ from exo2ego.errors import OutputError
 from exo2ego.sim import egoexo4d, instruct
 from exo2ego.sim.bench_export import write_benches
 from exo2ego.sim.encode import Encoder, write_bytes
+from exo2ego.sim.pool import spread
 from exo2ego.sim.render import Stage
 from exo2ego.sim.scene import Scene, views
+from exo2ego.sim.source_export import claim_facts, write_sources
 from exo2ego.sim.spec import SimSpec, SimSummary
 from exo2ego.sim.world import WORLD_VERSION, TakePlan, plan_takes
 
@@ -30,12 +29,13 @@ BATCH_TAKES = 4
 Progress = Callable[[int, int], None]
 
 
-def simulate(spec: SimSpec, progress: Progress | None = None) -> SimSummary:
+def simulate(spec: SimSpec, progress: Progress | None = None, cutting: Progress | None = None) -> SimSummary:
     """Write the world of `spec` under `spec.out`; takes that are there already are kept.
 
     Args:
         spec: what to simulate.
         progress: called with (takes done, takes in all) now and then.
+        cutting: called with (files done, files in all) while the videos of `spec.sources` are made.
 
     Raises:
         OutputError: the folder holds the world of another spec, or cannot be written.
@@ -45,9 +45,11 @@ def simulate(spec: SimSpec, progress: Progress | None = None) -> SimSummary:
     plans = plan_takes(spec)
     try:
         _claim(spec)
+        claim_facts(spec)
         missing = [plan for plan in plans if not _take_dir(spec, plan).is_dir()]
         _render_all(spec, missing, len(plans), progress)
         _write_texts(spec, plans)
+        source_files = write_sources(spec, plans, spec.out / TREE, cutting)
     except OSError as error:
         raise OutputError(
             f"cannot write {error.filename or spec.out}: {error.strerror}; free space or choose another --out"
@@ -61,13 +63,18 @@ def simulate(spec: SimSpec, progress: Progress | None = None) -> SimSummary:
         rendered_frames=sum(plan.frames * (1 + len(plan.cameras)) for plan in missing),
         seconds_s=time.monotonic() - began,
         splits=dict(Counter(plan.split for plan in plans)),
+        source_files=source_files,
     )
 
 
 def _claim(spec: SimSpec) -> None:
-    """Note the spec in the folder; refuse a folder that holds another world."""
+    """Note the spec in the folder; refuse a folder that holds another world.
+
+    Sources change nothing else of a world and may be added to it later; `source_export` notes what they tell.
+    """
     content = dataclasses.asdict(spec)
-    del content["out"], content["workers"]
+    for name in ("out", "workers", "sources", "source_facts"):
+        del content[name]
     content["world_version"] = WORLD_VERSION
     text = json.dumps(content, indent=1) + "\n"
     note = spec.out / "sim.json"
@@ -99,26 +106,8 @@ def _render_all(spec: SimSpec, plans: list[TakePlan], total: int, progress: Prog
 def _rendered(spec: SimSpec, plans: list[TakePlan]) -> Iterator[int]:
     """Render all; yields how many takes each finished batch had."""
     size = max(1, min(BATCH_TAKES, len(plans) // spec.workers))
-    batches = [plans[at : at + size] for at in range(0, len(plans), size)]
-    if spec.workers == 1 or len(batches) <= 1:
-        for batch in batches:
-            yield render_batch(spec, batch)
-        return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(spec.workers, len(batches)), mp_context=context) as pool:
-        pending = {pool.submit(render_batch, spec, batch) for batch in batches}
-        try:
-            while pending:
-                finished, pending = wait(pending, return_when=FIRST_COMPLETED)
-                for future in finished:
-                    yield future.result()
-        except BrokenProcessPool:
-            raise OutputError(
-                f"{spec.out}: a rendering worker was killed (out of memory?); run again, with fewer --workers"
-            ) from None
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    batches = [(spec, plans[at : at + size]) for at in range(0, len(plans), size)]
+    yield from spread(render_batch, batches, workers=spec.workers, broken=f"{spec.out}: a rendering")
 
 
 def render_batch(spec: SimSpec, plans: list[TakePlan]) -> int:

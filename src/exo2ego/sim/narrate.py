@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from exo2ego.sim.spec import SimSpec
+from exo2ego.sim.spec import VERBS, SimSpec
 from exo2ego.sim.world import Event, TakePlan, uid
 
 JITTER_S, MOST_JITTER_S = 0.08, 0.2
@@ -23,13 +23,19 @@ _PHRASES: dict[str, tuple[str, ...]] = {
 }
 """Verb -> plain wording first; no wording tells colour, hand, direction, count or neighbours."""
 
-_OTHERS = ("O walks by.", "The man X looks at the table.", "Person X moves towards C.", "The woman Y talks to C.")
-_UNSURE = ("C moves something.", "C does #unsure.", "C adjusts the #unsure.")
+OTHERS = ("O walks by.", "The man X looks at the table.", "Person X moves towards C.", "The woman Y talks to C.")
+UNSURE = ("C moves something.", "C does #unsure.", "C adjusts the #unsure.")
 
 
 def text_of(event: Event, style: int = 0) -> str:
     """A narration; style 0 is the plain wording."""
     return f"C {_PHRASES[event.verb][style].format(event.kind)}."
+
+
+def gerund(verb: str) -> str:
+    """`lifts` -> `lifting`."""
+    stem = VERBS[verb].removesuffix("e")
+    return f"{stem}{stem[-1] if stem in ('tap', 'stir') else ''}ing"
 
 
 def narrations(spec: SimSpec, plans: list[TakePlan], split: str) -> dict[str, Any]:
@@ -86,9 +92,9 @@ def _dirt(plan: TakePlan, annotator: int, rng: np.random.Generator) -> dict[str,
         return None
     key = "subject" if plan.index % 3 else "narration_subject"
     if draw < 0.3:
-        row = _description(_OTHERS[int(rng.integers(len(_OTHERS)))], when, plan.best_exo, key) | {key: "O"}
+        row = _description(OTHERS[int(rng.integers(len(OTHERS)))], when, plan.best_exo, key) | {key: "O"}
     elif draw < 0.55:
-        row = _description(_UNSURE[int(rng.integers(len(_UNSURE)))], when, plan.best_exo, key) | {"unsure": True}
+        row = _description(UNSURE[int(rng.integers(len(UNSURE)))], when, plan.best_exo, key) | {"unsure": True}
     elif draw < 0.75:
         row = _description("C moves his foot.", when, plan.best_exo, key) | {"ego_visible": False}
     elif draw < 0.88:

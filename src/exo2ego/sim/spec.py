@@ -54,6 +54,12 @@ BENCHES = (
 )
 """The benchmark folders; `egoschema_exo` asks the questions of `egoschema` about a fixed camera's videos."""
 
+SOURCES = ("egtea", "ssv2", "egotimeqa", "openeqa", "egoexolearn", "egoclip")
+"""The data sets that `sources/` can stand in for: the five of EgoIT, and EgoClip."""
+
+SOURCE_FACTS = ("told", "all")
+"""What the texts of `sources/` may say: what narrations tell (verb and kind), or everything."""
+
 MOST = (
     *("bench_questions", "egomcq_questions", "mir_clips", "qaego4d_questions", "egotaskqa_questions"),
     *("charades_videos", "egoplan_questions", "vln_questions"),
@@ -96,6 +102,10 @@ class SimSpec:
     """Each of these is the most that is written; a small world has fewer."""
     benches: tuple[str, ...] = BENCHES
     """Which folders of `bench/` to write."""
+    sources: tuple[str, ...] = ()
+    """Which folders of `sources/` to write; none of them changes anything else."""
+    source_facts: str = "told"
+    """`told`: their texts leave the teacher something to teach. `all`: they name colours, hands, ... as well."""
 
     def __post_init__(self) -> None:
         """Refuse impossible values."""
@@ -118,9 +128,11 @@ class SimSpec:
         for name, number in most.items():
             if number < 0:
                 raise InputError(f"{name} is {number}: must not be negative")
-        unknown = sorted(set(self.benches) - set(BENCHES))
-        if unknown or len(set(self.benches)) < len(self.benches):
-            raise InputError(f"benches are {', '.join(self.benches)}: use each once of {', '.join(BENCHES)}")
+        for what, chosen, known in (("benches", self.benches, BENCHES), ("sources", self.sources, SOURCES)):
+            if set(chosen) - set(known) or len(set(chosen)) < len(chosen):
+                raise InputError(f"{what} are {', '.join(chosen)}: use each once of {', '.join(known)}")
+        if self.source_facts not in SOURCE_FACTS:
+            raise InputError(f"source_facts is {self.source_facts}: use {' or '.join(SOURCE_FACTS)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,3 +150,5 @@ class SimSummary:
     """Wall-clock time of this call."""
     splits: dict[str, int]
     """Takes by split."""
+    source_files: int = 0
+    """Media files of `sources/` that this call made (a folder of frames counts as one)."""

@@ -1,0 +1,34 @@
+"""Spread work over processes of their own: order of finishing does not matter, a killed worker is one line."""
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any
+
+from exo2ego.errors import OutputError
+
+
+def spread(work: Callable[..., int], batches: Sequence[tuple[Any, ...]], *, workers: int, broken: str) -> Iterator[int]:
+    """Call `work(*batch)` for every batch; yields what each call returns as it finishes.
+
+    Raises:
+        OutputError: a worker was killed; `broken` says where and of what kind.
+    """
+    if workers == 1 or len(batches) <= 1:
+        for batch in batches:
+            yield work(*batch)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(min(workers, len(batches)), mp_context=context) as pool:
+        pending = {pool.submit(work, *batch) for batch in batches}
+        try:
+            while pending:
+                finished, pending = wait(pending, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    yield future.result()
+        except BrokenProcessPool:
+            raise OutputError(f"{broken} worker was killed (out of memory?); run again, with fewer --workers") from None
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
