@@ -1,4 +1,4 @@
-"""How fast is the simulated world? Renders and encodes takes, writes each benchmark and source, prints the figures as JSON.
+"""How fast is the simulated world? Renders and encodes takes, writes benchmarks and sources, prints figures as JSON.
 
 python benchmarks/sim_throughput.py --takes 8 --workers 2
 """
