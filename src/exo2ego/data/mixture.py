@@ -1,0 +1,141 @@
+"""What training reads: sources (name, shard folders, weight), from the command line or from a JSON file.
+
+    {"sources": [{"name": "egotimeqa", "shards": "shards/egotimeqa", "weight": 0.4},
+                 {"name": "ssv2", "shards": ["shards/ssv2-a", "shards/ssv2-b"], "weight": "3/5"}]}
+
+Weights are exact ratios. Without weights, sources are one list and are seen in proportion to their sizes.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from exo2ego.data.jsonfile import Fields, load_json, shorten
+from exo2ego.data.mixture_order import Concatenated, Order, Weighted
+from exo2ego.errors import FormatError, InputError
+
+NAME = r"[A-Za-z0-9_.-]+"
+WEIGHT = re.compile(r"\d{1,9}(\.\d{1,9})?|\d{1,9}/\d{1,9}")
+WEIGHTED = re.compile(rf"(?P<name>{NAME})=(?P<folder>.+):(?P<weight>[^:/]+(/[^:/]+)?)")
+FORM = "NAME=FOLDER:WEIGHT, e.g. egotimeqa=shards/egotimeqa:0.4"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One part of a mixture."""
+
+    name: str
+    folders: tuple[Path, ...]
+    weight: Fraction | None = None
+    """Share of the samples, relative to the other sources' weights. None: by size."""
+
+    def __post_init__(self) -> None:
+        if not self.folders:
+            raise ValueError(f"source {self.name!r} has no shard folder")
+        if self.weight is not None and self.weight <= 0:
+            raise ValueError(f"source {self.name!r} has weight {self.weight}; leave it out or give it a share above 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mixture:
+    """The sources of a training run; all of them have weights, or none has. Raises ValueError for anything else."""
+
+    sources: tuple[Source, ...]
+
+    def __post_init__(self) -> None:
+        names = [source.name for source in self.sources]
+        folders = [folder.resolve() for source in self.sources for folder in source.folders]
+        for what, values in (("name", names), ("folder", [str(folder) for folder in folders])):
+            twice = next((value for value in values if values.count(value) > 1), None)
+            if twice is not None:
+                raise ValueError(f"{what} {twice!r} stands twice among the sources; give it once")
+        bare = [source.name for source in self.sources if source.weight is None]
+        if bare and len(bare) < len(self.sources):
+            raise ValueError(f"source {bare[0]!r} has no weight but others have; write each as {FORM}")
+
+    @property
+    def weighted(self) -> bool:
+        """Whether shares are given, instead of following from sizes."""
+        return bool(self.sources) and self.sources[0].weight is not None
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """All shard folders, in order."""
+        return tuple(folder for source in self.sources for folder in source.folders)
+
+    def shares(self) -> dict[str, str]:
+        """Name -> weight, as exact text: what is fixed by the settings of a run. Empty without weights."""
+        return {source.name: str(source.weight) for source in self.sources} if self.weighted else {}
+
+    def order(self, sizes: Sequence[int], seed: int) -> Order:
+        """The stream over sources of these sizes (numbers of examples)."""
+        names = tuple(source.name for source in self.sources)
+        if not self.weighted:
+            return Concatenated(names=names, sizes=tuple(sizes), seed=seed)
+        weights = tuple(source.weight for source in self.sources if source.weight is not None)
+        return Weighted(names=names, sizes=tuple(sizes), weights=weights, seed=seed)
+
+
+def by_size(folders: Sequence[Path]) -> Mixture:
+    """Folders without weights, each a source under its own path. Raises InputError where one stands twice."""
+    return _mixture([Source(name=str(folder), folders=(folder,)) for folder in folders], "--data")
+
+
+def parse_mixture(values: Sequence[str]) -> Mixture:
+    """Values of `--data`: all folders, or all `NAME=FOLDER:WEIGHT`. Raises InputError."""
+    matches = [WEIGHTED.fullmatch(value) for value in values]
+    if not any(matches):
+        return by_size([Path(value) for value in values])
+    sources = []
+    for value, match in zip(values, matches, strict=True):
+        if match is None:
+            raise InputError(f"--data {value}: has no weight but others have; write each as {FORM}")
+        weight = _weight(match["weight"], f"--data {value}")
+        sources.append(Source(name=match["name"], folders=(Path(match["folder"]),), weight=weight))
+    return _mixture(sources, "--data")
+
+
+def read_mixture(path: Path) -> Mixture:
+    """The mixture in a JSON file; folders are relative to the file.
+
+    Raises MissingFileError, FormatError with source and field.
+    """
+    top = Fields(load_json(path), str(path))
+    rows = top.items("sources")
+    if set(top.data) != {"sources"} or not rows:
+        raise FormatError(f"{path}: expected one field 'sources' with at least one source, found {shorten(top.data)}")
+    return _mixture([_source(row, f"{path}: source {n}", path.parent) for n, row in enumerate(rows, 1)], str(path))
+
+
+def _source(data: object, where: str, base: Path) -> Source:
+    row = Fields(data, where)
+    unknown = sorted(set(row.data) - {"name", "shards", "weight"})
+    if unknown:
+        raise FormatError(f"{where}: unknown field {unknown[0]!r}; known are name, shards, weight")
+    name = row.text("name")
+    if not re.fullmatch(NAME, name):
+        raise row.fail("name", "letters, digits, '_', '.' and '-'")
+    shards = row.data.get("shards")
+    folders = [shards] if isinstance(shards, str) else shards
+    if not isinstance(folders, list) or not folders or not all(isinstance(f, str) and f for f in folders):
+        raise row.fail("shards", "a folder or a list of folders")
+    value = row.data.get("weight")
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise row.fail("weight", 'a number above 0 or a ratio like "1/3"')
+    text = value if isinstance(value, str) else format(value, ".9f") if isinstance(value, float) else str(value)
+    return Source(name=name, folders=tuple(base / folder for folder in folders), weight=_weight(text, where))
+
+
+def _weight(text: str, where: str) -> Fraction:
+    if not WEIGHT.fullmatch(text) or text.endswith("/0") or not Fraction(text):
+        raise InputError(f"{where}: weight {text!r} is no number above 0 (at most 9 digits) and no ratio like 1/3")
+    return Fraction(text)
+
+
+def _mixture(sources: Sequence[Source], where: str) -> Mixture:
+    try:
+        return Mixture(sources=tuple(sources))
+    except ValueError as error:
+        raise InputError(f"{where}: {error}") from None
