@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exo2ego.bench.contamination import Contamination, as_csv, contamination, normal, shared_s
+from exo2ego.bench.contamination import Contamination, as_csv, contamination
 from exo2ego.bench.items import Item
 from exo2ego.bench.tasks import TASKS
 from exo2ego.cli.__main__ import main as exo2ego
 from exo2ego.cli.bench import main
+from exo2ego.data.held_out import normal, shared_s
 from exo2ego.data.shard_group import ClipFormat
 from exo2ego.data.shard_plan import Planned
 from exo2ego.data.shard_writer import build_shards

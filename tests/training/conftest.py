@@ -1,5 +1,6 @@
 """A training world in a moment: shards of coloured videos, a small random start, and a recipe of a few steps."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +11,14 @@ from training_fixtures import COLOURS, build, colour_video, planned_pair, sample
 from exo2ego.data.shard_plan import Planned
 from exo2ego.data.shards import ShardSet
 from exo2ego.models.roles import MappingSpec
+from exo2ego.models.weights import load_roles
 from exo2ego.records import Turn
 from exo2ego.training.config import Objectives, Optim, Recipe, StageConfig
+from exo2ego.training.examples import training_data
 from exo2ego.training.fresh import fresh_model
 from exo2ego.training.recipes.tiny import tiny
+from exo2ego.training.run import build_stream, stage_of
+from exo2ego.training.stream import Stream
 
 PROBES = ("What colour is the object?", "Which hand is used?")
 
@@ -83,3 +88,17 @@ def start(recipe, tmp_path_factory) -> Path:
     torch.manual_seed(0)
     texts = [" What colour is the object?", " Camera-wearer lifts the red green blue cup.", " I lift the"] * 3
     return fresh_model(recipe, texts, tmp_path_factory.mktemp("start") / "model", seed=0)
+
+
+@pytest.fixture(scope="session")
+def stream_of(recipe, start) -> Callable[..., Stream]:
+    """(stage, mixture, seed=0, optim=None, changes of the stage's config) -> the batches of the test recipe."""
+    roles, processor = load_roles(start, recipe.mapping)
+
+    def make(name, mixture, seed=0, optim=None, **changes) -> Stream:
+        stage, config = stage_of(recipe, name)
+        config = replace(config, **(changes if optim is None else changes | {"optim": optim}))
+        data = training_data(stage, mixture, recipe, seed)
+        return build_stream(data, recipe, stage, config, roles, processor, seed)
+
+    return make

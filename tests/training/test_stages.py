@@ -5,12 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 
+from exo2ego.data.mixture import by_size
 from exo2ego.errors import InputError
 from exo2ego.models.roles import set_trainable, train_mode
 from exo2ego.models.weights import load_roles
 from exo2ego.training.config import Objectives
 from exo2ego.training.optim import build_optimizer
-from exo2ego.training.run import build_stream, prepare, stage_examples, stage_of
+from exo2ego.training.run import prepare, stage_of
 from exo2ego.training.stages import STAGES
 
 GROUPS = {
@@ -25,18 +26,17 @@ GROUPS = {
 
 
 @pytest.fixture
-def one_step(recipe, start, pairs, instructions):
+def one_step(recipe, start, pairs, instructions, stream_of):
     """Roles, losses and gradients of a stage's first step."""
 
     def make(name):
         stage, config = stage_of(recipe, name)
         torch.manual_seed(0)
-        roles, processor = load_roles(start, recipe.mapping)
+        roles, _ = load_roles(start, recipe.mapping)
         shards = pairs if stage.data == "pairs" else instructions
-        examples = stage_examples(stage, [shards], recipe)
         prepare(roles, config, topics=len(recipe.question_groups))
         train_mode(roles)
-        batch = build_stream(examples, recipe, config, processor, 0).batch(0)
+        batch = stream_of(name, by_size([shards.folder])).batch(0)
         return roles, stage.losses(roles, batch, config.objectives), config, batch, stage
 
     return make

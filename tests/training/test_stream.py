@@ -1,28 +1,25 @@
 """Batches: a pure function of (seed, step), every example once an epoch, roles and texts where they belong."""
 
 import random
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from training_fixtures import build, planned_pair
 
+from exo2ego.data.mixture import by_size
+from exo2ego.data.mixture_order import example_order
 from exo2ego.errors import LeakageError
-from exo2ego.models.weights import load_model_folder
-from exo2ego.training.run import build_stream, stage_examples
+from exo2ego.training.examples import pair_examples
 from exo2ego.training.stages import STAGES
-from exo2ego.training.stream import FrameCache, example_order, pair_examples
+from exo2ego.training.stream import FrameCache
 
 
 @pytest.fixture
-def streams(recipe, start, pairs, instructions):
-    processor = load_model_folder(start).processor
-
-    def make(stage, seed=0):
+def streams(stream_of, pairs, instructions):
+    def make(stage, seed=0, **changes):
         shards = pairs if STAGES[stage].data == "pairs" else instructions
-        examples = stage_examples(STAGES[stage], [shards], recipe)
-        return build_stream(examples, recipe, recipe.stages[stage], processor, seed)
+        return stream_of(stage, by_size([shards.folder]), seed=seed, **changes)
 
     return make
 
@@ -89,13 +86,9 @@ def test_probes_hold_no_answer(streams, recipe):
 
 
 @pytest.mark.parametrize(("asked", "drawn"), [(1, 1), (2, 2), (9, 2)])
-def test_segments_are_drawn_without_repetition_and_all_of_them_in_time(
-    streams, recipe, start, instructions, asked, drawn
-):
+def test_segments_are_drawn_without_repetition_and_all_of_them_in_time(streams, asked, drawn):
     """A sample's conversations: as many as asked for or as there are, never one twice in a batch."""
-    processor = load_model_folder(start).processor
-    config = replace(recipe.stages["practice"], segments=asked)
-    stream = build_stream(stage_examples(STAGES["practice"], [instructions], recipe), recipe, config, processor, 0)
+    stream = streams("practice", segments=asked)
     seen = set()
     for step in range(8):
         batch = stream.batch(step)

@@ -9,6 +9,7 @@ from exo2ego.data.shard_plan import Planned
 from exo2ego.data.shard_writer import build_shards
 from exo2ego.data.shards import ShardSample, ShardSet
 from exo2ego.data.video import write_video
+from exo2ego.records import Turn
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (40, 40, 220)}
 
@@ -47,4 +48,13 @@ def planned_pair(videos: Path, number: int, split: str = "train") -> Planned:
     return Planned(
         sample=sample(f"pair-{number}", ("ego", "cam01"), split, text=text, best_exo="cam01"),
         videos=(("ego", str(videos / f"{number}-ego.mp4")), ("cam01", str(videos / f"{number}-cam01.mp4"))),
+    )
+
+
+def planned_span(videos: Path, number: int, *answers: str, key: str = "span") -> Planned:
+    """An ego span with one conversation for each answer."""
+    turns = tuple((Turn(question="What am I doing?", answer=answer),) for answer in answers)
+    return Planned(
+        sample=sample(f"{key}-{number}", ("video",), conversations=turns),
+        videos=(("video", str(videos / f"{number % 12}-ego.mp4")),),
     )

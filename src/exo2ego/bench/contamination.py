@@ -6,9 +6,8 @@ known but whose place in it is not (a clip under a name of its own) counts as th
 
 import csv
 import io
-import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,9 @@ from typing import Any
 from exo2ego.bench.files import fail, read_json
 from exo2ego.bench.items import Item
 from exo2ego.bench.tasks.egomcq import EGOVLP_CHUNK_S, LAVILA_CHUNK_S
+from exo2ego.data.held_out import HeldOutSpan, normal, shared_s
 from exo2ego.data.shards import ShardSample
 
-VIDEO_ENDINGS = (".mp4", ".mkv", ".webm", ".avi", ".mov")
 WINDOWS_FILE = "uid_to_ego4d.json"
 TRAINED_SPLIT = "train"
 _EGOVLP_CHUNK = re.compile(r"videos/([^/]+)/(\d+)\.mp4")
@@ -71,17 +70,6 @@ class Contamination:
     def same_time(self) -> int:
         """Those of which training saw some of the very seconds."""
         return len({overlap.item_id for overlap in self.overlaps if overlap.overlap_s})
-
-
-def normal(name: str) -> str:
-    """`videos/ABC-1.MP4` -> `abc-1`.
-
-    >>> normal("takes/P01_11.MP4"), normal("3b2c.v2")
-    ('p01_11', '3b2c.v2')
-    """
-    base = os.path.basename(name.rstrip("/")).casefold()
-    stem, ending = os.path.splitext(base)
-    return stem if ending in VIDEO_ENDINGS else base
 
 
 def contamination(samples: Iterable[ShardSample], items: Sequence[Item], root: Path) -> Contamination:
@@ -161,19 +149,22 @@ def _overlap(item: Item, stretch: Stretch, trained: Sequence[tuple[float, float]
     )
 
 
-def shared_s(start_s: float, end_s: float, spans: Iterable[tuple[float, float]]) -> float:
-    """Seconds of [start, end] that lie in at least one of the spans.
+def held_out_spans(task: str, items: Iterable[Item], root: Path) -> Iterator[HeldOutSpan]:
+    """What the questions of a task are about, for training to keep away from.
 
-    >>> shared_s(0.0, 10.0, [(1.0, 3.0), (2.0, 4.0), (9.0, 20.0)])
-    4.0
+    Raises:
+        FormatError: `uid_to_ego4d.json` is there and damaged.
     """
-    total, reached = 0.0, start_s
-    for low, high in sorted(spans):
-        low, high = max(low, reached), min(high, end_s)
-        if high > low:
-            total += high - low
-            reached = high
-    return total
+    windows = read_windows(root / WINDOWS_FILE)
+    for item in items:
+        for stretch in stretches(item, windows):
+            yield HeldOutSpan(
+                video=stretch.video,
+                start_s=stretch.start_s if stretch.placed else None,
+                end_s=None if stretch.end_s == float("inf") else stretch.end_s,
+                bench=task,
+                item=item.item_id,
+            )
 
 
 def as_csv(found: Contamination) -> str:

@@ -10,7 +10,10 @@ from exo2ego.cli.common import pick_device, quiet_libraries, typed_arguments
 
 EXAMPLE = (
     "example: exo2ego train --recipe tiny --stage guidance --init-from runs/teacher/final "
-    "--data shards/pairs --out runs/guidance"
+    "--data shards/pairs --out runs/guidance\n\n"
+    "a mixture with a token budget, kept away from the benchmarks: exo2ego train --stage practice "
+    "--init-from runs/guidance/final --data egtea=shards/egtea:0.3 --data egotimeqa=shards/egotimeqa:0.7 "
+    "--tokens-per-batch 8192 --held-out held-out.jsonl --out runs/practice"
 )
 
 
@@ -20,8 +23,10 @@ class TrainCommand:
 
     stage: str
     """Which stage of the recipe."""
-    data: Annotated[tuple[Path, ...], tyro.conf.UseAppendAction] = ()
-    """Shard folder (repeat for several)."""
+    data: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """Shard folder, or NAME=FOLDER:WEIGHT (repeat for several). Without weights, shares follow from sizes."""
+    mix: Path | None = None
+    """JSON file of weighted sources, in place of --data (docs/data/mixture.md)."""
     out: Path
     """Where checkpoints, logs and the model go; run again to resume."""
     init_from: Path | None = None
@@ -35,6 +40,14 @@ class TrainCommand:
     """Other number of optimiser steps than the recipe's."""
     batch_size: int | None = None
     """Other batch size than the recipe's."""
+    tokens_per_batch: int | None = None
+    """As many samples a step as fit into so many tokens (visual tokens and padding count), in place of a batch size."""
+    bucket_samples: int | None = None
+    """Make batches of like length within windows of so many samples, a multiple of the batch size."""
+    held_out: Path | None = None
+    """List of what benchmarks ask about, from `exo2ego bench contamination --export`: refuse to train on it."""
+    drop_held_out: bool = False
+    """Leave out what --held-out names, and count it, instead of refusing."""
     lr: float | None = None
     """Other learning rate than the recipe's."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -50,26 +63,42 @@ def main(argv: list[str]) -> int:
     )
     import json
 
-    from exo2ego.cli.train_steps import chosen_recipe, start_folder
-    from exo2ego.cli.train_view import training_progress
+    from exo2ego.cli.train_steps import chosen_data, chosen_held_out, chosen_recipe, start_folder
+    from exo2ego.cli.train_view import bar_updater, training_display
+    from exo2ego.data.jsonfile import load_json
+    from exo2ego.training.data_report import summary_lines
     from exo2ego.training.run import train_stage
 
-    recipe = chosen_recipe(command.recipe, command.stage, command.steps, command.batch_size, command.lr)
+    changes = {
+        "steps": command.steps,
+        "batch_size": command.batch_size,
+        "tokens_per_batch": command.tokens_per_batch,
+        "bucket_samples": command.bucket_samples,
+        "lr": command.lr,
+    }
+    recipe = chosen_recipe(command.recipe, command.stage, {k: v for k, v in changes.items() if v is not None})
     if command.print_recipe:
         print(json.dumps(recipe.as_json(), indent=1))
         return 0
     quiet_libraries()
-    start = start_folder(recipe, command.stage, command.init_from, command.data, command.out, command.seed)
-    with training_progress() as report:
+    mixture = chosen_data(command.data, command.mix)
+    held_out = chosen_held_out(command.held_out, command.drop_held_out)
+    start = start_folder(recipe, command.stage, command.init_from, mixture.folders, command.out, command.seed)
+    with training_display() as display:
         run = train_stage(
             recipe,
             command.stage,
             start=start,
-            data=command.data,
+            data=mixture,
             out=command.out,
             seed=command.seed,
-            report=report,
+            report=bar_updater(display),
             device=pick_device(command.device),
+            held_out=held_out,
+            drop_held_out=command.drop_held_out,
+            note=lambda line: display.console.print(line, markup=False, soft_wrap=True),
         )
-    print(f"model: {run.model}\nstart of the next stage: {run.final}\nlog: {run.log}")
+    if run.data.is_file():  # a run that an earlier version finished has none
+        print("\n".join(summary_lines(load_json(run.data))))
+    print(f"model: {run.model}\nstart of the next stage: {run.final}\nlog: {run.log}\ndata: {run.data}")
     return 0

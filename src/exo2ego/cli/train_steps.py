@@ -1,9 +1,11 @@
 """What `exo2ego train` does before the stage itself: the recipe with the user's changes, and where training starts."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from exo2ego.data.held_out import HeldOut, read_held_out
+from exo2ego.data.mixture import Mixture, parse_mixture, read_mixture
 from exo2ego.data.shards import open_shards
 from exo2ego.errors import InputError
 from exo2ego.models.weights import START
@@ -13,18 +15,41 @@ from exo2ego.training.recipes import RECIPES
 from exo2ego.training.run import stage_of
 
 
-def chosen_recipe(name: str, stage: str, steps: int | None, batch_size: int | None, lr: float | None) -> Recipe:
-    """The named recipe with other steps, batch size or rate in one stage; InputError for unknown names or values."""
+def chosen_recipe(name: str, stage: str, changes: Mapping[str, float]) -> Recipe:
+    """The named recipe with other fields of `Optim` in one stage; InputError for unknown names or values.
+
+    Of batch size and token budget, naming one takes the recipe's other away.
+    """
     if name not in RECIPES:
         raise InputError(f"unknown recipe {name!r}; available: {', '.join(RECIPES)}")
     recipe = RECIPES[name]()
     _, config = stage_of(recipe, stage)
-    changes = {k: v for k, v in (("steps", steps), ("batch_size", batch_size), ("lr", lr)) if v is not None}
+    values: dict[str, float | None] = dict(changes)
+    if "tokens_per_batch" in changes:
+        values.setdefault("batch_size", None)
+    elif "batch_size" in changes:
+        values["tokens_per_batch"] = None
     try:
-        optim = replace(config.optim, **changes)  # type: ignore[arg-type]
+        optim = replace(config.optim, **values)  # type: ignore[arg-type]
     except ValueError as error:
         raise InputError(str(error)) from error
     return replace(recipe, stages=recipe.stages | {stage: replace(config, optim=optim)})
+
+
+def chosen_data(values: Sequence[str], file: Path | None) -> Mixture:
+    """The sources that `--data` or `--mix` name; InputError for both."""
+    if file is None:
+        return parse_mixture(values)
+    if values:
+        raise InputError("give --data or --mix, not both")
+    return read_mixture(file)
+
+
+def chosen_held_out(file: Path | None, drop: bool) -> HeldOut | None:
+    """What `--held-out` lists; InputError where something is to be dropped and nothing is listed."""
+    if file is None and drop:
+        raise InputError("--drop-held-out needs --held-out FILE (exo2ego bench contamination --export FILE)")
+    return None if file is None else read_held_out(file)
 
 
 def start_folder(recipe: Recipe, stage: str, start: Path | None, data: Sequence[Path], out: Path, seed: int) -> Path:

@@ -71,6 +71,8 @@ class Batch:
     text: PackedText
     probes: PackedText | None = None
     """Questions without answers, for the distillation of the frozen LLM's answers."""
+    counts: bool = True
+    """False for a stand-in: this process had no sample in the step, and what it computes must weigh nothing."""
 
     def to(self, device: torch.device) -> "Batch":
         """The same on another device."""
@@ -80,6 +82,7 @@ class Batch:
             prefix=self.prefix,
             text=self.text.to(device),
             probes=None if self.probes is None else self.probes.to(device),
+            counts=self.counts,
         )
 
 

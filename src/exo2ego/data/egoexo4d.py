@@ -313,3 +313,12 @@ def _best_exo(row: Fields) -> str | None:
     if value is None or value == "":
         return None
     return Fields(value, f"{row.where}: best_exo").text("cam_id", default="") or None
+
+
+def read_take_names(path: Path) -> dict[str, str]:
+    """Take uid -> take name of a `takes.json`, whatever the takes' splits; raises FormatError naming row and field."""
+    rows = load_json(path)
+    if not isinstance(rows, list):
+        raise FormatError(f"{path}: expected a list of takes, found {type(rows).__name__}")
+    fields = [Fields(data, f"{path}: row {number}") for number, data in enumerate(rows)]
+    return {row.text("take_uid"): row.text("take_name") for row in fields}

@@ -49,7 +49,7 @@ def tag_loss(read: Tensor, lm_head: nn.Linear, text: PackedText) -> Tensor:
     Every answer counts the same, whatever its length; its end-of-sequence token does not count, nor do answers to
     questions of no group. Words are scored by the LLM's own head, so that its word vectors learn with the encoder.
     """
-    places = (text.labels != IGNORE) & (text.topics != NO_TOPIC) & ~text.last_of_segment()
+    places, answers = answers_told(text)
     rows, columns = places.nonzero(as_tuple=True)
     if not len(rows):
         raise ValueError("no answer of this batch belongs to one of the recipe's question_groups")
@@ -57,7 +57,13 @@ def tag_loss(read: Tensor, lm_head: nn.Linear, text: PackedText) -> Tensor:
     logits = lm_head(heard).float()  # (R, words, vocabulary)
     targets = text.labels[rows, columns].expand(len(read), -1)
     losses = functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(targets.shape)
-    answers = rows * (text.segments.amax() + 1) + text.segments[rows, columns]
     weights = 1 / torch.bincount(answers)[answers].float()
     out: Tensor = (losses * weights).sum() / (weights.sum() * len(read))
     return out
+
+
+def answers_told(text: PackedText) -> tuple[Tensor, Tensor]:
+    """bool[B, L], int64[W]: the W words of answers to questions of a group, and a number for the answer of each."""
+    places = (text.labels != IGNORE) & (text.topics != NO_TOPIC) & ~text.last_of_segment()
+    rows, columns = places.nonzero(as_tuple=True)
+    return places, rows * (text.segments.amax() + 1) + text.segments[rows, columns]

@@ -60,7 +60,10 @@ def trainable_state(model: nn.Module) -> dict[str, Tensor]:
 
 
 def save_step(folder: Path, model: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
-    """Write one step checkpoint; `state` is plain JSON and must hold `step` (steps done) and `settings`."""
+    """Write one step checkpoint; `state` is plain JSON and must hold `step` (steps done) and `settings`.
+
+    `cursor` may say where in the data the next step lies.
+    """
 
     def fill(aside: Path) -> None:
         save_file(trainable_state(model), aside / WEIGHTS)
@@ -116,9 +119,17 @@ def read_state(folder: Path) -> dict[str, Any]:
         raise CheckpointError(f"{folder} is not a checkpoint: {', '.join(missing)} missing")
     try:
         state = Fields(load_json(folder / STATE), str(folder / STATE))
-        return {"step": int(state.number("step")), "settings": state.text("settings")}
+        return {"step": int(state.number("step")), "settings": state.text("settings"), "cursor": _cursor(state)}
     except FormatError as error:
         raise CheckpointError(f"{error}; delete {folder} to go on from before it") from None
+
+
+def _cursor(state: Fields) -> dict[str, Any] | None:
+    """Where in the data the run stood (`training/stream.py: Stream.cursor`); None for runs that need none."""
+    if state.data.get("cursor") is None:
+        return None
+    cursor = Fields(state.table("cursor"), f"{state.where}: cursor")
+    return {name: int(cursor.number(name)) for name in ("window", "first_step")} | {"digest": cursor.text("digest")}
 
 
 def load_exactly(model: nn.Module, tensors: dict[str, Tensor], source: Path) -> None:

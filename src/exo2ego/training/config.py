@@ -8,6 +8,7 @@ import math
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from exo2ego.data.mixture_batches import BatchRule
 from exo2ego.models.language import LoraSpec
 from exo2ego.models.roles import MappingSpec
 
@@ -21,19 +22,35 @@ class Optim:
 
     steps: int
     """Optimiser steps. The paper gives epochs; a recipe for a data set of known size turns them into steps."""
-    batch_size: int
+    batch_size: int | None = None
+    """Samples a step, over all processes together. Exactly one of this and `tokens_per_batch` is given."""
     lr: float
     warmup: float = 0.03
     """Share of the steps with a linearly rising rate; cosine to zero after."""
     weight_decay: float = 0.0
     clip_norm: float = 1.0
     betas: tuple[float, float] = (0.9, 0.999)
+    tokens_per_batch: int | None = None
+    """As many samples a step as fit: (longest text + visual tokens) x samples <= this, over all processes together."""
+    bucket_samples: int | None = None
+    """Batches of like length are made within windows of so many samples, a multiple of batch_size. None: no buckets
+    for batch_size, windows of 1,024 for tokens_per_batch."""
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.batch_size < 1:
+        if self.steps < 1 or (self.batch_size is not None and self.batch_size < 1):
             raise ValueError(f"steps and batch_size must be at least 1, not {self.steps} and {self.batch_size}")
+        self.batch_rule(fixed_tokens=0)
         if not (0 < self.lr < math.inf and 0 <= self.warmup < 1 and self.clip_norm > 0):
             raise ValueError(f"impossible optimiser: lr {self.lr}, warmup {self.warmup}, clip_norm {self.clip_norm}")
+
+    def batch_rule(self, *, fixed_tokens: int) -> BatchRule:
+        """How batches are made where every sample has so many tokens before its text."""
+        return BatchRule(
+            batch_size=self.batch_size,
+            tokens_per_batch=self.tokens_per_batch,
+            bucket_samples=self.bucket_samples,
+            fixed_tokens=fixed_tokens,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,8 @@
 
     OMP_NUM_THREADS=1 torchrun --nproc-per-node 2 -m exo2ego train --stage initial ...
 
-Each process computes its share of every batch; gradients are averaged.
+Each process computes its share of every batch; gradients are averaged so that they are those
+of one process that computes it all (`training/shares.py`).
 """
 
 import os
@@ -57,14 +58,19 @@ def average_gradients(model: nn.Module, world: World) -> None:
         start = stop
 
 
-def average(values: dict[str, float], world: World) -> dict[str, float]:
-    """Mean of each value over all processes."""
+def add_up(values: dict[str, float], world: World) -> dict[str, float]:
+    """Sum of each value over all processes."""
     if world.size == 1:
         return values
     names = sorted(values)
     flat = torch.tensor([values[name] for name in names], dtype=torch.float64)
     dist.all_reduce(flat)
-    return dict(zip(names, (flat / world.size).tolist(), strict=True))
+    return dict(zip(names, flat.tolist(), strict=True))
+
+
+def average(values: dict[str, float], world: World) -> dict[str, float]:
+    """Mean of each value over all processes."""
+    return values if world.size == 1 else {name: v / world.size for name, v in add_up(values, world).items()}
 
 
 def wait_for_all(world: World) -> None:

@@ -4,9 +4,9 @@ import json
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ from exo2ego.errors import DivergedError
 from exo2ego.models.roles import Roles, train_mode
 from exo2ego.training.checkpoint import keep_newest, load_step, newest_step, save_step
 from exo2ego.training.config import Objectives, Optim
-from exo2ego.training.distributed import World, average, average_gradients, wait_for_all
+from exo2ego.training.distributed import World, add_up, average, average_gradients, wait_for_all
 from exo2ego.training.optim import build_optimizer, learning_rate, set_learning_rate
+from exo2ego.training.shares import contents, scaled, scales
 from exo2ego.training.stages.stage import Losses
 from exo2ego.training.stream import Stream
 
@@ -42,6 +43,16 @@ class StepReport:
     lr: float
     clips_per_s: float
     eta_s: float
+    samples: int = 0
+    """Of this step, over all processes."""
+    tokens: int = 0
+    """That the LLM read in this step: text, padding, visual tokens."""
+    cells: int = 0
+    """Of the padded text of this step."""
+    padding: float = 0.0
+    """Share of `cells` that holds nothing."""
+    epochs: dict[str, float] = field(default_factory=dict)
+    """How often each source's examples have been seen on average."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,18 +84,22 @@ def run_loop(
     """
     optimizer = build_optimizer(roles, spec.optim)
     checkpoints = spec.out / "checkpoints"
-    done = resume(roles, optimizer, checkpoints, spec)
+    done = resume(roles, optimizer, stream, checkpoints, spec)
     recent = deque(read_losses(spec.out / "log.jsonl", done))
     train_mode(roles)
     with log_file(spec, done) as log, tensorboard(spec, done) as board:
-        started, first = time.perf_counter(), done
+        started, first, clips = time.perf_counter(), done, 0
         while done < spec.optim.steps:
             batch = stream.batch(done, spec.world.rank, spec.world.size)
-            values, norm = train_step(roles, optimizer, losses, batch, spec, done)
+            own = contents(batch, stream.spec.visual_tokens)
+            whole = add_up(own, spec.world)
+            factors = scales(own, whole, spec.world.size) if spec.world.size > 1 else None
+            values, norm = train_step(roles, optimizer, losses, batch, spec, done, factors)
             total = values.pop("total")
             recent.append(total)
             check_divergence(recent, norm, batch, done, spec, checkpoints)
             done += 1
+            clips += int(whole["samples"])
             pace = (time.perf_counter() - started) / (done - first)
             row = StepReport(
                 stage=spec.stage,
@@ -94,42 +109,66 @@ def run_loop(
                 losses=values,
                 grad_norm=norm,
                 lr=learning_rate(done - 1, spec.optim),
-                clips_per_s=spec.optim.batch_size / pace,
+                clips_per_s=clips / pace / (done - first),
                 eta_s=pace * (spec.optim.steps - done),
+                samples=int(whole["samples"]),
+                tokens=int(whole["tokens"]),
+                cells=int(whole["text_cells"]),
+                padding=round(whole["padding"] / whole["text_cells"], 4),
+                epochs={name: round(epochs, 4) for name, epochs in stream.epochs(done).items()},
             )
             log(row)
             board(row)
             report(row)
             if done % spec.checkpoint_every == 0 and done < spec.optim.steps:
-                checkpoint(checkpoints, done, roles, optimizer, spec)
+                checkpoint(checkpoints, done, roles, optimizer, stream, spec)
 
 
-def checkpoint(folder: Path, done: int, roles: Roles, optimizer: torch.optim.Optimizer, spec: LoopSpec) -> None:
+def checkpoint(
+    folder: Path, done: int, roles: Roles, optimizer: torch.optim.Optimizer, stream: Stream, spec: LoopSpec
+) -> None:
     """Write the state after `done` steps, keep the two newest."""
     if spec.world.is_main:
-        save_step(folder / f"step-{done:07d}", roles, optimizer, {"step": done, "settings": spec.settings})
+        state: dict[str, Any] = {"step": done, "settings": spec.settings}
+        cursor = stream.cursor(done)
+        save_step(
+            folder / f"step-{done:07d}", roles, optimizer, state if cursor is None else state | {"cursor": cursor}
+        )
         keep_newest(folder, 2)
     wait_for_all(spec.world)
 
 
-def resume(roles: Roles, optimizer: torch.optim.Optimizer, checkpoints: Path, spec: LoopSpec) -> int:
-    """Load the newest checkpoint when there is one; returns the steps done."""
+def resume(roles: Roles, optimizer: torch.optim.Optimizer, stream: Stream, checkpoints: Path, spec: LoopSpec) -> int:
+    """Load the newest checkpoint when there is one, and find its place in the data; returns the steps done."""
     newest = newest_step(checkpoints)
     if newest is None:
         return 0
-    return int(load_step(newest, roles, optimizer, spec.settings)["step"])
+    state = load_step(newest, roles, optimizer, spec.settings)
+    stream.resume_at(state["cursor"], newest)
+    return int(state["step"])
 
 
 def train_step(
-    roles: Roles, optimizer: torch.optim.Optimizer, losses: LossFunction, batch: Batch, spec: LoopSpec, step: int
+    roles: Roles,
+    optimizer: torch.optim.Optimizer,
+    losses: LossFunction,
+    batch: Batch,
+    spec: LoopSpec,
+    step: int,
+    factors: Mapping[str, float] | None = None,
 ) -> tuple[dict[str, float], float]:
-    """One optimiser step; returns the losses (unweighted, and `total`) and the gradient norm before clipping."""
+    """One optimiser step; returns the losses (unweighted, and `total`) and the gradient norm before clipping.
+
+    `factors` scale each loss of one of several processes by its share of the batch.
+    """
     # dropout must not depend on what ran before, or a resumed run would differ
     torch.manual_seed(spec.seed * 1_000_003 + step)
     device = next(roles.parameters()).device
     set_learning_rate(optimizer, learning_rate(step, spec.optim))
     with torch.autocast(device.type, torch.bfloat16, enabled=uses_bfloat16(spec.precision, device.type)):
         parts = losses(roles, batch.to(device), spec.objectives)
+    if factors is not None:
+        parts = scaled(parts, factors)
     total = weighted_sum(parts, spec.objectives)
     optimizer.zero_grad(set_to_none=True)
     total.backward()  # type: ignore[no-untyped-call]
@@ -214,7 +253,10 @@ def tensorboard(spec: LoopSpec, done: int) -> Iterator[Callable[[StepReport], No
 
     def write(row: StepReport) -> None:
         scalars = {"loss": row.loss, "grad_norm": row.grad_norm, "lr": row.lr, "clips_per_s": row.clips_per_s}
-        for name, value in (scalars | {f"losses/{k}": v for k, v in row.losses.items()}).items():
+        scalars |= {"padding": row.padding, "samples": row.samples, "tokens": row.tokens}
+        scalars |= {f"losses/{name}": value for name, value in row.losses.items()}
+        scalars |= {f"epochs/{name.strip('/')}": value for name, value in row.epochs.items()}
+        for name, value in scalars.items():
             writer.add_scalar(name, value, row.step)
 
     try:

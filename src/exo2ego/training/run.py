@@ -1,27 +1,31 @@
 """One stage from start to exported model: the function behind `exo2ego train` and the demo."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 
 from exo2ego.data.atomic import held, make_folder, remove_leftovers
+from exo2ego.data.held_out import HeldOut
 from exo2ego.data.jsonfile import Fields, load_json, write_json
-from exo2ego.data.shards import ShardSet, open_shards
-from exo2ego.errors import CheckpointError, FormatError, InputError
+from exo2ego.data.mixture import Mixture, by_size
+from exo2ego.errors import CheckpointError, InputError
 from exo2ego.models.language import add_lora, fold_lora
 from exo2ego.models.processing import Exo2EgoProcessor
 from exo2ego.models.roles import Roles, set_trainable
 from exo2ego.models.weights import export, load_roles, save_roles
 from exo2ego.training.checkpoint import fingerprint, weights_fingerprint, write_weights
 from exo2ego.training.config import Recipe, StageConfig
+from exo2ego.training.data_report import data_summary, warned
 from exo2ego.training.distributed import World, join_world, own_device, wait_for_all
+from exo2ego.training.examples import Example, TrainingData, training_data
 from exo2ego.training.loop import LoopSpec, StepReport, run_loop
 from exo2ego.training.stages import STAGES
 from exo2ego.training.stages.stage import Stage
-from exo2ego.training.stream import Example, Stream, StreamSpec, instruction_examples, pair_examples
+from exo2ego.training.stream import Stream, StreamSpec
 
 LOCK = "run.lock"
 
@@ -47,35 +51,49 @@ class StageRun:
         """One JSON line a step."""
         return self.out / "log.jsonl"
 
+    @property
+    def data(self) -> Path:
+        """What was trained on: a JSON object, `training/data_report.py`."""
+        return self.out / "data.json"
+
 
 def train_stage(
     recipe: Recipe,
     stage_name: str,
     *,
     start: Path,
-    data: Sequence[Path],
+    data: Mixture | Sequence[Path],
     out: Path,
     seed: int = 0,
     report: Callable[[StepReport], None] = lambda row: None,
     device: str = "cpu",
+    held_out: HeldOut | None = None,
+    drop_held_out: bool = False,
+    note: Callable[[str], None] = lambda line: None,
 ) -> StageRun:
     """Run (or resume) one stage of a recipe.
 
     `start` is an exported model or the `final` folder of the stage before; `data` are shard folders of the kind the
-    stage reads. Returns at once when the stage is finished under the same settings. Raises CheckpointError when `out`
-    holds a run of other settings, InputError for an unknown stage or data of the wrong kind, DivergedError.
+    stage reads, or sources with weights. Samples that meet `held_out` are refused, or left out and counted. `note` gets
+    lines for the user: what was left out, which source repeats often.
+
+    Returns at once when the stage is finished under the same settings. Raises CheckpointError when `out` holds a run of
+    other settings, InputError for an unknown stage or data of the wrong kind, LeakageError, DivergedError.
     """
     stage, config = stage_of(recipe, stage_name)
     run, world = StageRun(out=out), join_world()
-    examples = stage_examples(stage, [open_shards(folder) for folder in data], recipe)
+    mixture = data if isinstance(data, Mixture) else by_size(data)
+    found = training_data(stage, mixture, recipe, seed, held_out=held_out, drop_held_out=drop_held_out)
+    if found.left_out and world.is_main:
+        note(f"{found.left_out} samples are held out and not trained on")
     torch.manual_seed(seed)
     roles, processor = load_roles(start, recipe.mapping)
-    settings = run_settings(recipe, stage_name, roles, examples, seed)
+    settings = run_settings(recipe, stage_name, roles, found.examples, seed, mixture.shares())
     with claimed(out, settings, world):
         wait_for_all(world)
         if not (run.model / "config.json").is_file():
+            stream = build_stream(found, recipe, stage, config, roles, processor, seed)
             prepare(roles, config, topics=len(recipe.question_groups))
-            stream = build_stream(examples, recipe, config, processor, seed)
             spec = LoopSpec(
                 stage=stage_name,
                 out=out,
@@ -88,8 +106,9 @@ def train_stage(
                 world=world,
                 settings=settings,
             )
-            run_loop(roles.to(own_device(device)), stream, stage.losses, spec, report)
+            run_loop(roles.to(own_device(device)), stream, stage.losses, spec, warned(report, stream, spec, note))
             if world.is_main:
+                write_json(run.data, data_summary(found, mixture, stream, config.optim.steps, run.log))
                 finish(run, roles.cpu(), processor, recipe, student=stage.exports == "student")
         wait_for_all(world)
     return run
@@ -102,34 +121,25 @@ def stage_of(recipe: Recipe, name: str) -> tuple[Stage, StageConfig]:
     return STAGES[name], recipe.stages[name]
 
 
-def stage_examples(stage: Stage, shards: Sequence[ShardSet], recipe: Recipe) -> list[Example]:
-    """All examples of a stage from its shard folders."""
-    if not shards:
-        raise InputError("no data was given; name at least one shard folder with --data")
-    out: list[Example] = []
-    for shard in shards:
-        if stage.data == "pairs":
-            out += pair_examples(shard, stage.views, recipe.narration_question)
-        else:
-            out += instruction_examples(shard, stage.views[0])
-    if not out:
-        raise FormatError(
-            f"the shards hold no example for {stage.title}: it needs "
-            + (
-                "ego-exo pairs (`exo2ego data clips`)"
-                if stage.data == "pairs"
-                else "instructions (`exo2ego data instruct`)"
-            )
-        )
-    return out
+def run_settings(
+    recipe: Recipe,
+    stage: str,
+    roles: Roles,
+    examples: Sequence[Example],
+    seed: int,
+    shares: Mapping[str, str] = MappingProxyType({}),
+) -> str:
+    """Fingerprint of all that decides the numbers: recipe, stage, start weights, data, seed, weights of the sources.
 
-
-def run_settings(recipe: Recipe, stage: str, roles: Roles, examples: Sequence[Example], seed: int) -> str:
-    """Fingerprint of all that decides the numbers: recipe, stage, start weights, data, seed."""
+    What is not given does not count: runs of versions without token budgets and mixtures go on.
+    """
     stage_values = recipe.as_json()
     stage_values["stages"] = {stage: stage_values["stages"][stage]}
+    optim = stage_values["stages"][stage]["optim"]
+    stage_values["stages"][stage]["optim"] = {name: value for name, value in optim.items() if value is not None}
     data = [(e.sample.key, e.views, e.conversations) for e in examples]
-    return fingerprint([stage_values, stage, weights_fingerprint(roles), fingerprint(data), seed])
+    values = [stage_values, stage, weights_fingerprint(roles), fingerprint(data), seed]
+    return fingerprint([*values, dict(shares)] if shares else values)
 
 
 @contextmanager
@@ -168,21 +178,35 @@ def prepare(roles: Roles, config: StageConfig, topics: int) -> None:
 
 
 def build_stream(
-    examples: Sequence[Example], recipe: Recipe, config: StageConfig, processor: Exo2EgoProcessor, seed: int
+    data: TrainingData,
+    recipe: Recipe,
+    stage: Stage,
+    config: StageConfig,
+    roles: Roles,
+    processor: Exo2EgoProcessor,
+    seed: int,
 ) -> Stream:
     """Batches of a stage."""
     spec = StreamSpec(
         seed=seed,
-        batch_size=config.optim.batch_size,
+        optim=config.optim,
         num_frames=recipe.num_frames,
         size_px=recipe.size_px,
         segments=config.segments,
         probes=config.probes,
         probe_questions=recipe.probe_questions,
         jitter_px=recipe.jitter_px,
+        pad_id=processor.tokenizer.pad_token_id,
+        visual_tokens=visual_tokens(roles, recipe, stage, config),
         question_groups=recipe.question_groups,
     )
-    return Stream(examples, spec, processor.tokenizer, processor.chat, processor.tokenizer.pad_token_id)
+    return Stream(data, spec, processor.tokenizer, processor.chat)
+
+
+def visual_tokens(roles: Roles, recipe: Recipe, stage: Stage, config: StageConfig) -> int:
+    """How many visual tokens the LLM reads before a sample's text: twice the encoder's where it reads a concat."""
+    twice = stage.exports == "student" or config.objectives.read_twice
+    return roles.exo.grid(recipe.num_frames).tokens * (2 if twice else 1)
 
 
 def finish(run: StageRun, roles: Roles, processor: Exo2EgoProcessor, recipe: Recipe, *, student: bool) -> None:

@@ -1,10 +1,12 @@
-"""Shards to batches, in an order that is a pure function of (seed, step): resuming is jumping to a step.
+"""Examples to batches, in an order that is a pure function of (seed, step): resuming is jumping to a step.
 
 Shapes: `T` frames, `S` pixels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,29 +14,18 @@ from numpy.typing import NDArray
 
 from exo2ego.data.batch import Batch, jitter_frames, pack_text
 from exo2ego.data.chat import NO_TOPIC, ChatFormat, Segment, TextTokenizer, encode_question, encode_segment, prefix_ids
+from exo2ego.data.mixture_batches import BatchPlan
+from exo2ego.data.mixture_order import Weighted
 from exo2ego.data.shards import ShardSample, ShardSet
 from exo2ego.data.video import read_clip
-from exo2ego.errors import LeakageError
+from exo2ego.errors import CheckpointError, InputError, LeakageError
 from exo2ego.records import Turn
+from exo2ego.training.checkpoint import fingerprint
+from exo2ego.training.config import Optim
+from exo2ego.training.examples import Example, TrainingData
 
 CACHE_BYTES = 3 << 30
 """Decoded clips kept in memory; beyond it they are decoded again at each use."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Example:
-    """One training example: a stored sample, which view plays which role, and what is said about it."""
-
-    shards: ShardSet
-    sample: ShardSample
-    views: dict[str, str]
-    """Role (`ego`, `exo`) -> name of the stored view."""
-    conversations: tuple[tuple[Turn, ...], ...]
-
-    @property
-    def name(self) -> str:
-        """For messages: sample and views."""
-        return f"{self.sample.key}[{','.join(self.views.values())}]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,52 +33,17 @@ class StreamSpec:
     """How batches are made."""
 
     seed: int
-    batch_size: int
+    optim: Optim
     num_frames: int
     size_px: int
     segments: int
     probes: int
     probe_questions: tuple[str, ...]
     jitter_px: int
+    pad_id: int
+    visual_tokens: int
+    """That the LLM reads before a sample's text."""
     question_groups: tuple[tuple[str, ...], ...] = ()
-
-
-def pair_examples(shards: ShardSet, roles: Sequence[str], question: str) -> list[Example]:
-    """One example per (narration, exo view). Whatever the roles, the list and its order are the same: arms see equal
-    data."""
-    refuse_held_out(shards)
-    return [
-        Example(
-            shards=shards,
-            sample=sample,
-            views={role: "ego" if role == "ego" else camera for role in roles},
-            conversations=((Turn(question=question, answer=sample.text),),),
-        )
-        for sample, camera, _ in shards.pairs
-    ]
-
-
-def instruction_examples(shards: ShardSet, role: str) -> list[Example]:
-    """One example per stored video span with all its conversations."""
-    refuse_held_out(shards)
-    return [
-        Example(shards=shards, sample=sample, views={role: "video"}, conversations=sample.conversations)
-        for sample in shards.samples
-    ]
-
-
-def refuse_held_out(shards: ShardSet) -> None:
-    """Raises LeakageError when a sample of another split than `train` is among them."""
-    for sample in shards.samples:
-        if sample.split != "train":
-            raise LeakageError(
-                f"sample {sample.key} of take {sample.take_uid} is of split {sample.split!r}; train on 'train' only"
-            )
-
-
-def example_order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
-    """int64[count]: the order of one epoch."""
-    return np.random.default_rng([seed, epoch]).permutation(count)
 
 
 @dataclass(slots=True)
@@ -115,50 +71,109 @@ class FrameCache:
 class Stream:
     """Batches by step number."""
 
-    def __init__(
-        self, examples: Sequence[Example], spec: StreamSpec, tokenizer: TextTokenizer, chat: ChatFormat, pad_id: int
-    ) -> None:
-        if not examples:
+    def __init__(self, data: TrainingData, spec: StreamSpec, tokenizer: TextTokenizer, chat: ChatFormat) -> None:
+        if not data.examples:
             raise LeakageError("there is no example to train on; is the split 'train' empty?")
-        self.examples, self.spec, self.tokenizer, self.chat, self.pad_id = examples, spec, tokenizer, chat, pad_id
+        self.examples, self.order, self.spec = data.examples, data.order, spec
+        self.tokenizer, self.chat = tokenizer, chat
         self.cache = FrameCache(spec.num_frames, spec.size_px)
         self.topics = {text: number for number, group in enumerate(spec.question_groups) for text in group}
-        self._orders: dict[int, NDArray[np.int64]] = {}
+        self.prefix = prefix_ids(tokenizer, chat)
+        self.rule = spec.optim.batch_rule(fixed_tokens=len(self.prefix) + spec.visual_tokens + self._probe_tokens())
+        self.plan = BatchPlan(rule=self.rule, seed=spec.seed, lengths=self._lengths)
+        self._texts: dict[int, list[Segment]] = {}
+        self._counted = (0, [0] * len(data.order.sizes))
+        self.by_position = self.rule.window is not None or isinstance(data.order, Weighted)
+        """Whether what is drawn for a sample depends on its position alone; else on step and rank, as it always did."""
+        if self.rule.tokens_per_batch is not None:
+            self._refuse_too_long(self.rule.tokens_per_batch - self.rule.fixed_tokens)
 
     def indices(self, step: int) -> list[int]:
-        """Which examples step `step` (from 0) takes; epochs follow each other without a gap."""
-        count = len(self.examples)
-        return [int(self._order(p // count)[p % count]) for p in self._positions(step)]
+        """Which examples step `step` (from 0) takes, over all processes; epochs follow each other without a gap."""
+        return self.order.examples(self.plan.positions(step))
 
-    def _positions(self, step: int) -> range:
-        return range(step * self.spec.batch_size, (step + 1) * self.spec.batch_size)
+    def seen(self, steps: int) -> dict[str, int]:
+        """How many samples each source has given in the first `steps` steps."""
+        before, counts = self._counted
+        if steps == before + 1:
+            counts = self._added(counts, self.plan.positions(before))
+        elif steps != before:
+            below, more = self.plan.used(steps)
+            counts = self._added(self.order.seen(below), more)
+        self._counted = (steps, counts)
+        return dict(zip(self.order.names, counts, strict=True))
 
-    def _order(self, epoch: int) -> NDArray[np.int64]:
-        if epoch not in self._orders:
-            self._orders = {epoch: example_order(self.spec.seed, epoch, len(self.examples))}
-        return self._orders[epoch]
+    def _added(self, counts: Sequence[int], positions: Sequence[int]) -> list[int]:
+        sources = np.searchsorted(np.cumsum(self.order.sizes), self.order.examples(positions), side="right")
+        more = np.bincount(sources, minlength=len(counts)).tolist()
+        return [count + extra for count, extra in zip(counts, more, strict=True)]
 
-    def epochs(self, steps: int) -> float:
-        """How often an example is seen on average in `steps` steps."""
-        return steps * self.spec.batch_size / len(self.examples)
+    def epochs(self, steps: int) -> dict[str, float]:
+        """How often each source's examples are seen on average in the first `steps` steps."""
+        seen = self.seen(steps).items()
+        return {name: count / size if size else 0.0 for (name, count), size in zip(seen, self.order.sizes, strict=True)}
+
+    def cursor(self, step: int) -> dict[str, Any] | None:
+        """Where step `step` lies, for a checkpoint; None where that follows from its number."""
+        if self.rule.window is None:
+            return None
+        window, index = self.plan.locate(step)
+        return {"window": window, "first_step": step - index, "digest": self._digest(window)}
+
+    def resume_at(self, cursor: Mapping[str, Any] | None, source: Path) -> None:
+        """Go on from a checkpoint's cursor. Raises CheckpointError when its window is cut in another way now."""
+        if self.rule.window is None:
+            return
+        if cursor is None:
+            raise CheckpointError(f"{source} does not say where in the data it stopped; delete it to go on from before")
+        self.plan.know(cursor["window"], cursor["first_step"])
+        if self._digest(cursor["window"]) != cursor["digest"]:
+            raise CheckpointError(
+                f"{source}: window {cursor['window']} of the data gives other batches than when it was written (texts, "
+                "tokenizer or chat format have changed); choose another --out"
+            )
+
+    def _digest(self, window: int) -> str:
+        batches = self.plan.batches(window)
+        names = [[self.examples[i].name for i in self.order.examples(batch)] for batch in batches]
+        lengths = [[self._length(position) for position in batch] for batch in batches]
+        return fingerprint([window, batches, names, lengths])
 
     def batch(self, step: int, rank: int = 0, ranks: int = 1) -> Batch:
-        """The share of process `rank` in the batch of step `step`, the same on every call and every machine."""
-        rng = np.random.default_rng([self.spec.seed, 1, step, rank])
-        chosen = [self.examples[i] for i in self.indices(step)[rank::ranks]]
-        videos = {role: self._videos(chosen, role, rng) for role in chosen[0].views}
-        probes = [self._probe_segments(rng) for _ in chosen] if self.spec.probes else None
+        """The share of process `rank` in the batch of step `step`, the same on every call and every machine.
+
+        A process for which the batch has no sample gets the first one as a stand-in that counts for nothing.
+        """
+        positions = self.plan.positions(step)
+        share = positions[rank::ranks]
+        batch = self._draw(share or positions[:1], np.random.default_rng([self.spec.seed, 1, step, rank]))
+        return batch if share else replace(batch, counts=False)
+
+    def _draw(self, positions: Sequence[int], rng: np.random.Generator) -> Batch:
+        chosen = [self.examples[i] for i in self.order.examples(positions)]
+        if self.by_position:
+            rngs = [np.random.default_rng([self.spec.seed, 3, position]) for position in positions]
+        else:
+            rngs = [rng] * len(chosen)
+        videos = {role: self._videos(chosen, role, rngs) for role in chosen[0].views}
+        probes = [self._probe_segments(r) for r in rngs] if self.spec.probes else None
+        if self.by_position:
+            texts = [self._text_at(position) for position in positions]
+        else:
+            texts = [self._text_segments(example, rng) for example in chosen]
         return Batch(
             ids=tuple(e.name for e in chosen),
             videos=videos,
-            prefix=prefix_ids(self.tokenizer, self.chat),
-            text=pack_text([self._text_segments(e, rng) for e in chosen], self.pad_id),
-            probes=None if probes is None else pack_text(probes, self.pad_id),
+            prefix=self.prefix,
+            text=pack_text(texts, self.spec.pad_id),
+            probes=None if probes is None else pack_text(probes, self.spec.pad_id),
         )
 
-    def _videos(self, examples: Sequence[Example], role: str, rng: np.random.Generator) -> torch.Tensor:
+    def _videos(self, examples: Sequence[Example], role: str, rngs: Sequence[np.random.Generator]) -> torch.Tensor:
         clips = [self.cache.get(e.shards, e.sample, e.views[role]) for e in examples]
-        return torch.from_numpy(np.stack([jitter_frames(c, rng, self.spec.jitter_px) for c in clips]))
+        return torch.from_numpy(
+            np.stack([jitter_frames(c, r, self.spec.jitter_px) for c, r in zip(clips, rngs, strict=True)])
+        )
 
     def _text_segments(self, example: Example, rng: np.random.Generator) -> list[Segment]:
         count = min(self.spec.segments, len(example.conversations))
@@ -173,3 +188,50 @@ class Stream:
         questions = self.spec.probe_questions
         picks = rng.choice(len(questions), size=min(self.spec.probes, len(questions)), replace=False)
         return [encode_question(self.tokenizer, self.chat, questions[int(i)]) for i in picks]
+
+    def _probe_tokens(self) -> int:
+        """The most tokens that a sample's probes can have."""
+        if not self.spec.probes:
+            return 0
+        lengths = [len(encode_question(self.tokenizer, self.chat, q).ids) for q in self.spec.probe_questions]
+        return sum(sorted(lengths)[-self.spec.probes :])
+
+    def _text_at(self, position: int) -> list[Segment]:
+        known = self._texts.get(position)
+        if known is not None:
+            return known
+        (index,) = self.order.examples([position])
+        return self._text_segments(self.examples[index], np.random.default_rng([self.spec.seed, 2, position]))
+
+    def _length(self, position: int) -> int:
+        return sum(len(segment.ids) for segment in self._text_at(position))
+
+    def _lengths(self, positions: range) -> list[int]:
+        """Text lengths of a window; its texts are kept until the one after the next is asked for."""
+        oldest = positions.start - len(positions)
+        self._texts = {position: text for position, text in self._texts.items() if position >= oldest}
+        self._texts |= {position: self._text_at(position) for position in positions}
+        return [self._length(position) for position in positions]
+
+    def _refuse_too_long(self, room: int) -> None:
+        """Raises InputError for an example whose longest text does not fit a batch of its own.
+
+        Only what may be too long is tokenized: a text has at most as many tokens as bytes, and a few around it.
+        """
+        for example in self.examples:
+            if self._longest(example, self._most_tokens) <= room:
+                continue
+            tokens = self._longest(example, lambda turns: len(encode_segment(self.tokenizer, self.chat, turns).ids))
+            if tokens > room:
+                raise InputError(
+                    f"{example.shards.folder}: sample {example.name} has {tokens} text tokens, with the video "
+                    f"{tokens + self.rule.fixed_tokens}: more than tokens_per_batch {self.rule.tokens_per_batch}; "
+                    "raise the budget or leave the sample out"
+                )
+
+    def _longest(self, example: Example, count: Callable[[Sequence[Turn]], int]) -> int:
+        return sum(sorted(map(count, example.conversations))[-self.spec.segments :])
+
+    def _most_tokens(self, turns: Sequence[Turn]) -> int:
+        around = len(self.chat.before_question + self.chat.after_question + self.chat.before_answer) + 8
+        return sum(len(f"{turn.question}{turn.answer}".encode()) + around for turn in turns)
