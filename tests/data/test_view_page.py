@@ -330,7 +330,7 @@ def test_flagging(visit: Callable[..., Page], served: Served) -> None:
     page.locator("#flagged").check()
     expect(page.locator("#total")).to_have_text("1 sample")
     with page.expect_download() as download:
-        page.locator("text=Flags").first.click()
+        page.locator("text=Export flags").click()
     assert json.loads(Path(download.value.path()).read_text())["key"] == "s-0003"
     page.keyboard.press("f")
     expect(page.locator("#flag")).to_have_text("Flag")

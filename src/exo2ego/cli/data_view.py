@@ -29,8 +29,11 @@ def main(argv: Sequence[str]) -> int:
         site = _indexed(options.shards, options.flags)
         address = address_of(listening)
         out = console()
-        out.print(f"{len(site.index):,} samples of {len(site.sets)} folder{'s'[: len(site.sets) > 1]} at {address}")
-        out.print("Ctrl-C ends it; to look from another machine: ssh -L PORT:127.0.0.1:PORT")
+        out.print(f"{len(site.index):,} samples: {address}", markup=False)
+        port = listening.getsockname()[1]
+        out.print(
+            f"Ctrl-C ends it. From another machine: ssh -L {port}:{options.host}:{port} THIS_MACHINE", markup=False
+        )
         if options.open:
             webbrowser.open(address)
         # uvicorn ends its work at Ctrl-C and then raises it once more: here that is the way to end, not a failure.

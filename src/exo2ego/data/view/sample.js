@@ -72,7 +72,7 @@ export function showStatistics(figures) {
   const rows = figures.rows.map(([name, value]) => make("div", {}, make("dt", { textContent: name }), make("dd", { textContent: value })));
   const parts = [make("h3", { textContent: figures.folder }), make("dl", { className: "facts columns" }, ...rows)];
   for (const [title, table] of Object.entries(figures.tables)) {
-    const counts = Object.entries(table);
+    const counts = Object.entries(table).filter(([, count]) => count > 0);
     if (!counts.length) continue;
     const most = Math.max(...counts.map(([, count]) => count), 1);
     const bars = counts.map(([name, count]) => {
