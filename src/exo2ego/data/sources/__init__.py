@@ -1,6 +1,6 @@
 """Instruction data sets in their own files -> Conversations. The five of EgoIT stand in `SOURCES`, each a file here."""
 
-from exo2ego.data.sources import egotimeqa, egtea, openeqa, ssv2
+from exo2ego.data.sources import egoexolearn, egotimeqa, egtea, openeqa, ssv2
 from exo2ego.data.sources.source import Source
 
 SOURCES: dict[str, Source] = {
@@ -8,5 +8,6 @@ SOURCES: dict[str, Source] = {
     "ssv2": ssv2.SOURCE,
     "egotimeqa": egotimeqa.SOURCE,
     "openeqa": openeqa.SOURCE,
+    "egoexolearn": egoexolearn.SOURCE,
 }
 """Name on the command line -> source. Each module's docstring says which files it expects and where."""

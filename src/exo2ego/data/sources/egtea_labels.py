@@ -23,6 +23,7 @@ VERBS: dict[str, str] = {
     "squeeze": "squeeze {}",
     "take": "take {}",
     "transfer": "transfer {}",
+    "turn around": "turn {} around",
     "turn off": "turn off {}",
     "turn on": "turn on {}",
     "wash": "wash {}",
