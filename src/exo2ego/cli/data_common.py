@@ -19,9 +19,9 @@ DOWNSCALED: dict[str, bool | None] = {"auto": None, "yes": True, "no": False}
 """`--downscaled` -> what `read_root` takes."""
 
 
-def add_common(parser: VerbParser) -> None:
+def add_common(parser: VerbParser, out_required: bool = True) -> None:
     """What every verb that stores clips asks."""
-    parser.add_argument("--out", type=Path, required=True, help="folder for the shards; resumes what it holds")
+    parser.add_argument("--out", type=Path, required=out_required, help="folder for the shards; resumes what it holds")
     parser.add_argument("--frames", type=at_least(1), default=16, help="frames of a stored clip (default 16)")
     parser.add_argument("--size", type=at_least(16), default=64, help="width and height in pixels, even (default 64)")
     parser.add_argument("--workers", type=at_least(1), default=1, help="processes (default 1)")

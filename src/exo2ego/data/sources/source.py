@@ -1,8 +1,11 @@
 """What a source of instructions is: a name, its kinds of questions, and a reader of its own files."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 from exo2ego.data.sources.reading import SourceRead
 from exo2ego.data.sources.templates import Kind, Templates
@@ -37,6 +40,12 @@ class ReadOptions:
             raise InputError(f"views {', '.join(self.views) or 'none'}: choose among {', '.join(VIEWS)}")
         if self.window not in WINDOWS:
             raise InputError(f"window '{self.window}': choose {' or '.join(WINDOWS)}")
+
+    def as_settings(self) -> dict[str, Any]:
+        """What a manifest says of the choice; templates are known by their digest."""
+        said = {name: getattr(self, name) for name in ("first_person", "split", "window", "extra_answers")}
+        digest = sha256(json.dumps(self.templates.lines, sort_keys=True).encode()).hexdigest()
+        return {**said, "views": list(self.views), "leave_out": sorted(self.skip), "templates_sha256": digest}
 
     def asks(self, kind: str) -> bool:
         """Whether questions of a kind are wanted."""
