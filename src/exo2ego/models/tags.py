@@ -47,12 +47,13 @@ def tag_loss(read: Tensor, lm_head: nn.Linear, text: PackedText) -> Tensor:
     """Cross-entropy of the words of each answer, in any order, under float[R, B, K, D]; float32 scalar.
 
     Every answer counts the same, whatever its length; its end-of-sequence token does not count, nor do answers to
-    questions of no group. Words are scored by the LLM's own head, so that its word vectors learn with the encoder.
+    questions of no group; 0 where there is none to count, as in a batch of captions. Words are scored by the LLM's own
+    head, so that its word vectors learn with the encoder.
     """
     places, answers = answers_told(text)
     rows, columns = places.nonzero(as_tuple=True)
     if not len(rows):
-        raise ValueError("no answer of this batch belongs to one of the recipe's question_groups")
+        return read.float().sum() * 0.0  # still of the graph: the reader's gradients are zeros, not absent
     heard = functional.layer_norm(read.float(), read.shape[-1:])[:, rows, text.topics[rows, columns]]
     logits = lm_head(heard).float()  # (R, words, vocabulary)
     targets = text.labels[rows, columns].expand(len(read), -1)

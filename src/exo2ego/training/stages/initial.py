@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from exo2ego.data.batch import Batch
+from exo2ego.data.chat import NO_TOPIC
+from exo2ego.errors import FormatError
 from exo2ego.models.roles import Roles
 from exo2ego.models.tags import tag_loss
 from exo2ego.training.config import Objectives
@@ -38,7 +40,15 @@ def read_tags(roles: Roles, batch: Batch, y: Tensor) -> Tensor:
 
 
 def vision_losses(roles: Roles, batch: Batch, objectives: Objectives) -> Losses:
-    """The words of the answers by the reader alone; the LLM itself is not run."""
+    """The words of the answers by the reader alone; the LLM itself is not run.
+
+    Raises FormatError for a batch that has nothing to learn from.
+    """
+    if not bool((batch.text.topics != NO_TOPIC).any()):
+        raise FormatError(
+            f"sample {batch.ids[0]}: the stage vision learns from answers to the recipe's question_groups, and this "
+            "batch has none; train the stage initial on such data"
+        )
     return {"tags": read_tags(roles, batch, roles.exo_tokens(batch.videos["exo"]))}
 
 
