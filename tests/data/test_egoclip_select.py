@@ -179,10 +179,7 @@ def test_a_clip_lies_in_its_piece_and_is_as_wide_as_asked_where_that_is_possible
     if length is not None:
         stem = int(Path(place.path).stem)
         begin = stem * length if layout == "chunks600" else float(stem)
-        assert place.end_s is not None
         assert place.end_s <= length + 1e-6
-    assert place.start_s is not None
-    assert place.end_s is not None
     assert 0 <= place.start_s < place.end_s
     assert begin + place.end_s <= duration_s + 1e-9
     assert place.end_s - place.start_s >= min(rule.min_width_s, duration_s) - 1e-9

@@ -21,7 +21,7 @@ from exo2ego.data.sources.egoclip_videos import Layout
 from exo2ego.data.sources.reading import BadRow
 from exo2ego.data.sources.templates import Kind, Templates
 from exo2ego.errors import FormatError, MissingFileError
-from exo2ego.records import Turn, VideoSpan
+from exo2ego.records import Turn
 
 SOURCE = "egoclip"
 UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
@@ -98,6 +98,17 @@ class Selection:
     """Videos of `EgoClipRule.exclude` that the table has: they would have leaked."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a clip lies."""
+
+    path: str
+    """Relative to the folder of videos."""
+    start_s: float
+    """From the beginning of that file."""
+    end_s: float
+
+
 def select(
     table: EgoClipTable, root: Path, layout: Layout, rule: EgoClipRule, progress: Progress | None = None
 ) -> Selection:
@@ -151,7 +162,7 @@ def plan_clips(
             conversations=((Turn(question=question, answer=narration(row, rule)),),),
             source=SOURCE,
         )
-        yield Planned(sample=sample, videos=((VIDEO, str(root / str(place.path))),))
+        yield Planned(sample=sample, videos=((VIDEO, str(root / place.path)),))
 
 
 def narration(row: EgoClipRow, rule: EgoClipRule) -> str:
@@ -159,7 +170,7 @@ def narration(row: EgoClipRow, rule: EgoClipRule) -> str:
     return rewrite_subject(row.narration) if rule.rewrite_subject else row.narration
 
 
-def locate(row: EgoClipRow, layout: Layout, rule: EgoClipRule) -> VideoSpan | str:
+def locate(row: EgoClipRow, layout: Layout, rule: EgoClipRule) -> Place | str:
     """The file of a clip (relative to the folder of videos) and its bounds within it, or the reason why there is none.
 
     Clips are clamped to the video, then widened about their middle to `min_width_s` as far as the video reaches.
@@ -180,7 +191,7 @@ def locate(row: EgoClipRow, layout: Layout, rule: EgoClipRule) -> VideoSpan | st
     if piece is None:
         return "crosses a chunk boundary"
     path, begin = piece
-    return VideoSpan(path=path, start_s=start - begin, end_s=end - begin)
+    return Place(path=path, start_s=start - begin, end_s=end - begin)
 
 
 class _Kept:
