@@ -10,6 +10,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "clips": ("exo2ego.cli.data_clips", "an Ego-Exo4D download (or a simulated one) -> shards of ego-exo clips"),
     "instruct": ("exo2ego.cli.data_instruct", "conversations about videos (LLaVA / VideoLLaMA2 JSON) -> shards"),
     "egoclip": ("exo2ego.cli.data_egoclip", "EgoClip's table of narrated clips -> shards for the stage Init"),
+    "export": ("exo2ego.cli.data_export", "shards -> conversation files and mp4 clips for other trainers"),
     "inspect": ("exo2ego.cli.data_inspect", "statistics of shards, and a page of examples"),
     "view": ("exo2ego.cli.data_view", "shards in the browser: search, play ego and exo side by side, step"),
 }
