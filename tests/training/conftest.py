@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 import torch
-from training_fixtures import COLOURS, build, colour_video, planned_pair, sample
+from training_fixtures import COLOURS, build, colour_video, planned_pair, planned_span, sample
 
+from exo2ego.data.mixture import Mixture, Source
 from exo2ego.data.shard_plan import Planned
 from exo2ego.data.shards import ShardSet
 from exo2ego.models.roles import MappingSpec
@@ -55,6 +57,22 @@ def instructions(videos, tmp_path_factory) -> ShardSet:
             )
         )
     return build(tmp_path_factory.mktemp("spans") / "shards", planned)
+
+
+@pytest.fixture(scope="session")
+def mixed(videos, tmp_path_factory) -> Mixture:
+    """A third from nine spans with long-tailed answers, two thirds from five short ones."""
+    long = [planned_span(videos, n, f"{'the cup ' * int(1.5**n)}red", "I lift", key="long") for n in range(9)]
+    short = [planned_span(videos, n, "red", "green cup", "I lift the cup", key="short") for n in range(5)]
+    folder = tmp_path_factory.mktemp("mixed")
+    build(folder / "long", long)
+    build(folder / "short", short)
+    return Mixture(
+        sources=(
+            Source(name="long", folders=(folder / "long",), weight=Fraction(1, 3)),
+            Source(name="short", folders=(folder / "short",), weight=Fraction(2, 3)),
+        )
+    )
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from exo2ego.training import checkpoint as module
 from exo2ego.training.checkpoint import (
     fingerprint,
     keep_newest,
+    list_fingerprint,
     load_step,
     newest_step,
     save_step,
@@ -137,3 +138,8 @@ def test_fingerprints_see_every_change():
     with torch.no_grad():
         model[1].bias.add_(1e-7)
     assert weights_fingerprint(model) != before
+
+
+@pytest.mark.parametrize("values", [[], [1], [["a", {"b": 1, "a": "ü"}, ()], None, [2.5]]])
+def test_a_list_has_one_fingerprint_held_or_not(values):
+    assert list_fingerprint(iter(values)) == fingerprint(values)

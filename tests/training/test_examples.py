@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from training_fixtures import build, planned_pair, planned_span, sample
 
@@ -78,7 +79,7 @@ def test_dropped_samples_are_counted_and_never_drawn(recipe, few, instructions):
     assert found.order.sizes == (12, 1)
     assert {found.examples[i].sample.key for i in found.order.examples(range(60)) if i >= 12} == {"few-0"}
     everything = held_out(span(f"take-few-{n}") for n in range(3))
-    with pytest.raises(LeakageError, match="source 'few': benchmarks ask about every one of its samples"):
+    with pytest.raises(LeakageError, match="source 'few': all of its samples are held out"):
         data(recipe, mixture(many=(1, instructions), few=(1, few)), held_out=everything, drop_held_out=True)
 
 
@@ -97,3 +98,24 @@ def test_held_out_splits_are_refused_without_any_list(recipe, videos, tmp_path):
     shards = build(tmp_path / "shards", [planned_pair(videos, 0, split="val")])
     with pytest.raises(LeakageError, match="split 'val'"):
         data(recipe, by_size([shards.folder]), stage="teacher")
+
+
+def test_examples_are_the_same_by_number_in_slices_and_in_order(recipe, instructions, few, pairs):
+    """Also where some are left out in the middle, at the beginning and at the end."""
+    for stage, mixed in (
+        ("practice", mixture(many=(1, instructions), few=(1, few))),
+        ("teacher", by_size([pairs.folder])),
+    ):
+        found = data(recipe, mixed, stage=stage).examples
+        for some in (found, found.only(np.array([0, 3, 4, len(found) - 1])), found.only(np.array([5, 7]))):
+            names = [example.name for example in some]
+            assert len(names) == len(some) == len(set(names))
+            assert [some[n].name for n in range(len(some))] == names
+            assert [example.name for example in some[1:3]] == names[1:3]
+            assert some[-1].name == names[-1]
+        assert [e.name for e in found.only(np.array([5, 7]))] == [found[5].name, found[7].name]
+
+
+def test_pair_shards_hold_no_instructions(recipe, pairs):
+    with pytest.raises(FormatError, match=r"the shards hold no example .*it needs instructions"):
+        data(recipe, by_size([pairs.folder]))

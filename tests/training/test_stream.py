@@ -5,12 +5,9 @@ import random
 import numpy as np
 import pytest
 import torch
-from training_fixtures import build, planned_pair
 
 from exo2ego.data.mixture import by_size
 from exo2ego.data.mixture_order import example_order
-from exo2ego.errors import LeakageError
-from exo2ego.training.examples import pair_examples
 from exo2ego.training.stages import STAGES
 from exo2ego.training.stream import FrameCache
 
@@ -106,9 +103,3 @@ def test_what_does_not_fit_into_the_cache_is_decoded_again_to_the_same_frames(pa
     roomy = FrameCache(num_frames=4, size_px=32)
     for sample in pairs.samples[:3] * 2:
         assert np.array_equal(tight.get(pairs, sample, "ego"), roomy.get(pairs, sample, "ego"))
-
-
-def test_held_out_samples_are_refused(videos, tmp_path):
-    shards = build(tmp_path / "shards", [planned_pair(videos, 0, split="val")])
-    with pytest.raises(LeakageError, match="split 'val'"):
-        pair_examples(shards, ("ego",), "What?")

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from training_fixtures import build, planned_pair
 
+from exo2ego.data.shard_plan import Planned
 from exo2ego.errors import CheckpointError, FormatError, InputError
 from exo2ego.inference.engine import Engine
-from exo2ego.training.run import train_stage
+from exo2ego.training.run import StageRun, train_stage
 
 
 def losses(path: Path) -> list[tuple]:
@@ -66,47 +68,65 @@ def test_broken_off_and_resumed_is_bit_identical(recipe, start, pairs, whole, tm
 
 def kill_when(process: subprocess.Popen, log: Path, lines: int) -> bool:
     """kill -9 as soon as the log has so many lines; False when the process was faster."""
-    for _ in range(6000):
-        if process.poll() is not None:
-            return False
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline and process.poll() is None:
         if log.is_file() and len(log.read_text().splitlines()) >= lines:
             os.kill(process.pid, signal.SIGKILL)
             process.wait()
             return True
         time.sleep(0.005)
-    raise AssertionError("the run never came so far")
+    assert process.poll() is not None, process.kill()
+    return False
+
+
+def training(args: list[str], out: Path) -> list[str]:
+    """The command line of a run of `tiny`, as a user would give it."""
+    return [sys.executable, "-m", "exo2ego", "train", "--recipe", "tiny", *args, "--out", str(out)]
+
+
+def killed_and_calm(args: list[str], kills_at: tuple[int, ...], folder: Path) -> list[StageRun]:
+    """A run killed with -9 at these lines of its log and then let go to its end, beside one that nobody killed."""
+    env = os.environ | {"OMP_NUM_THREADS": "1"}
+    for lines in kills_at:
+        process = subprocess.Popen(training(args, folder / "killed"), env=env, stdout=subprocess.DEVNULL)
+        assert kill_when(process, folder / "killed" / "log.jsonl", lines)
+    for name in ("killed", "calm"):
+        subprocess.run(training(args, folder / name), env=env, check=True, capture_output=True)
+    return [StageRun(out=folder / name) for name in ("killed", "calm")]
 
 
 def test_kill_9_and_the_same_command_again_is_bit_identical(start, pairs, tmp_path):
-    """Through the command line, as a user would: three kills, then the end, beside a run that nobody killed."""
+    """Three kills, then the end."""
+    args = ["--stage", "teacher", "--data", str(pairs.folder), "--init-from", str(start)]
+    args += ["--steps", "130", "--batch-size", "1"]
+    killed, calm = killed_and_calm(args, (40, 104, 115), tmp_path)
+    assert losses(killed.log) == losses(calm.log)
+    assert (killed.model / "model.safetensors").read_bytes() == (calm.model / "model.safetensors").read_bytes()
 
-    def command(out):
-        args = ["--recipe", "tiny", "--stage", "teacher", "--data", str(pairs.folder), "--init-from", str(start)]
-        return [
-            sys.executable,
-            "-m",
-            "exo2ego",
-            "train",
-            *args,
-            "--steps",
-            "130",
-            "--batch-size",
-            "1",
-            "--out",
-            str(out),
-        ]
 
-    env = os.environ | {"OMP_NUM_THREADS": "1"}
-    kills = 0
-    for lines in (40, 104, 115):
-        process = subprocess.Popen(command(tmp_path / "killed"), env=env, stdout=subprocess.DEVNULL)
-        kills += kill_when(process, tmp_path / "killed" / "log.jsonl", lines)
-    assert kills == 3
-    for out in ("killed", "calm"):
-        subprocess.run(command(tmp_path / out), env=env, check=True, capture_output=True)
-    assert losses(tmp_path / "killed" / "log.jsonl") == losses(tmp_path / "calm" / "log.jsonl")
-    there = [(tmp_path / out / "model" / "model.safetensors").read_bytes() for out in ("killed", "calm")]
-    assert there[0] == there[1]
+def narrated(videos, number: int, text: str) -> Planned:
+    planned = planned_pair(videos, number)
+    return replace(planned, sample=replace(planned.sample, text=text))
+
+
+def test_kill_9_in_a_mixture_with_a_token_budget_is_bit_identical(start, videos, tmp_path):
+    """To the sample: every step has the same number of them, from the same sources, of the same lengths."""
+    long = build(tmp_path / "long", [narrated(videos, n, f"{'the cup ' * int(1.5**n)}red") for n in range(9)])
+    short = build(tmp_path / "short", [narrated(videos, n, "red") for n in range(5)])
+    data = [f"--data=long={long.folder}:1/3", f"--data=short={short.folder}:0.7"]
+    args = ["--stage", "teacher", *data, "--init-from", str(start), "--steps", "112"]
+    args += ["--tokens-per-batch", "500", "--bucket-samples", "30"]
+    killed, calm = killed_and_calm(args, (106,), tmp_path)
+    rows = [[json.loads(line) for line in run.log.read_text().splitlines()] for run in (killed, calm)]
+    for row in (*rows[0], *rows[1]):
+        row.pop("clips_per_s")
+    assert rows[0] == rows[1]
+    assert len({row["samples"] for row in rows[1]}) > 1
+    assert all(row["tokens"] <= 500 for row in rows[1])
+    assert killed.data.read_bytes() == calm.data.read_bytes()
+    state = json.loads((killed.out / "checkpoints" / "step-0000100" / "state.json").read_text())
+    assert state["cursor"]["first_step"] < 100, "the checkpoint should lie within a window, or this shows nothing"
+    assert (killed.model / "model.safetensors").read_bytes() == (calm.model / "model.safetensors").read_bytes()
 
 
 def test_stages_chain_and_the_last_one_answers(recipe, start, pairs, instructions, videos, tmp_path):

@@ -7,7 +7,7 @@ fingerprint is compared. Random numbers need no state: data and dropout are func
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +25,20 @@ WEIGHTS, OPTIMIZER, STATE = "trainable.safetensors", "optimizer.safetensors", "s
 
 def fingerprint(values: Any) -> str:
     """Short hash of plain JSON values, independent of key order."""
-    text = json.dumps(values, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return hashlib.sha256(_json(values)).hexdigest()[:16]
+
+
+def list_fingerprint(values: Iterable[Any]) -> str:
+    """`fingerprint` of the list of these values, without ever holding it."""
+    digest = hashlib.sha256(b"[")
+    for number, value in enumerate(values):
+        digest.update(b"," * bool(number) + _json(value))
+    digest.update(b"]")
+    return digest.hexdigest()[:16]
+
+
+def _json(values: Any) -> bytes:
+    return json.dumps(values, sort_keys=True, separators=(",", ":"), default=str).encode()
 
 
 def weights_fingerprint(model: nn.Module) -> str:

@@ -1,12 +1,20 @@
-"""What training reads, one example at a time: a stored sample, which view plays which role, and what is said of it."""
+"""What training reads, one example at a time: a stored sample, which view plays which role, and what is said of it.
 
-from collections.abc import Mapping, Sequence
+Examples are made when they are asked for: any number of samples opens in the memory of their index.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import overload
 
-from exo2ego.data.held_out import HeldOut, HeldOutSpan
+import numpy as np
+from numpy.typing import NDArray
+
+from exo2ego.data.held_out import HeldOut
 from exo2ego.data.mixture import Mixture
 from exo2ego.data.mixture_order import Order
-from exo2ego.data.shards import ShardSample, ShardSet, open_shards
+from exo2ego.data.shards import EGO, VIDEO, ShardSample, ShardSet, open_shards
 from exo2ego.errors import FormatError, InputError, LeakageError
 from exo2ego.records import Turn
 from exo2ego.training.config import Recipe
@@ -29,6 +37,79 @@ class Example:
         return f"{self.sample.key}[{','.join(self.views.values())}]"
 
 
+class Examples(Sequence[Example]):
+    """The examples of a stage in its shard folders: one for each (narration, exo view), or for each stored video span.
+
+    Whatever the views of a stage of pairs, the list and its order are the same: arms see equal data. A folder of the
+    other kind has none.
+    """
+
+    def __init__(
+        self, stage: Stage, question: str, shards: Sequence[ShardSet], kept: NDArray[np.int64] | None = None
+    ) -> None:
+        self._stage, self._question, self._shards, self._kept = stage, question, shards, kept
+        self.counts = tuple(self._count(folder) for folder in shards)
+        """Of each folder, before any are left out."""
+        self._ends = np.cumsum(self.counts, dtype=np.int64)
+
+    def __len__(self) -> int:
+        return sum(self.counts) if self._kept is None else len(self._kept)
+
+    @overload
+    def __getitem__(self, place: int) -> Example: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Example]: ...
+    def __getitem__(self, place: int | slice) -> Example | list[Example]:
+        if isinstance(place, slice):
+            return [self._read(number) for number in range(len(self))[place]]
+        return self._read(range(len(self))[place])
+
+    def __iter__(self) -> Iterator[Example]:
+        stored = (example for folder in self._shards for example in self._stored(folder))
+        if self._kept is None:
+            yield from stored
+            return
+        before = 0
+        for number in self._kept.tolist():
+            yield from islice(stored, number - before, number - before + 1)
+            before = number + 1
+
+    def only(self, kept: NDArray[np.int64]) -> "Examples":
+        """Those with these numbers, ascending."""
+        return Examples(self._stage, self._question, self._shards, kept)
+
+    def _count(self, folder: ShardSet) -> int:
+        if self._stage.data == "pairs":
+            return len(folder.pairs)
+        return 0 if len(folder.pairs) else len(folder.samples)
+
+    def _read(self, number: int) -> Example:
+        stored = number if self._kept is None else int(self._kept[number])
+        home = int(np.searchsorted(self._ends, stored, side="right"))
+        folder, place = self._shards[home], stored - (int(self._ends[home - 1]) if home else 0)
+        if self._stage.data == "pairs":
+            sample, camera, _ = folder.pairs[place]
+            return self._pair(folder, sample, camera)
+        return self._span(folder, folder.samples[place])
+
+    def _stored(self, folder: ShardSet) -> Iterator[Example]:
+        if self._stage.data == "pairs":
+            return (self._pair(folder, sample, camera) for sample, camera, _ in folder.pairs)
+        return (self._span(folder, sample) for sample in (folder.samples if self._count(folder) else ()))
+
+    def _pair(self, folder: ShardSet, sample: ShardSample, camera: str) -> Example:
+        return Example(
+            shards=folder,
+            sample=sample,
+            views={role: EGO if role == "ego" else camera for role in self._stage.views},
+            conversations=((Turn(question=self._question, answer=sample.text),),),
+        )
+
+    def _span(self, folder: ShardSet, sample: ShardSample) -> Example:
+        views = {self._stage.views[0]: VIDEO}
+        return Example(shards=folder, sample=sample, views=views, conversations=sample.conversations)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingData:
     """The examples of a stage from all its sources, and the order in which they come."""
@@ -37,56 +118,6 @@ class TrainingData:
     order: Order
     left_out: int = 0
     """Samples that are not trained on because a benchmark asks about the same seconds."""
-
-
-def pair_examples(shards: ShardSet, roles: Sequence[str], question: str) -> list[Example]:
-    """One example per (narration, exo view). Whatever the roles, the list and its order are the same: arms see equal
-    data."""
-    refuse_other_splits(shards)
-    return [
-        Example(
-            shards=shards,
-            sample=sample,
-            views={role: "ego" if role == "ego" else camera for role in roles},
-            conversations=((Turn(question=question, answer=sample.text),),),
-        )
-        for sample, camera, _ in shards.pairs
-    ]
-
-
-def instruction_examples(shards: ShardSet, role: str) -> list[Example]:
-    """One example per stored video span with all its conversations."""
-    refuse_other_splits(shards)
-    return [
-        Example(shards=shards, sample=sample, views={role: "video"}, conversations=sample.conversations)
-        for sample in shards.samples
-    ]
-
-
-def refuse_other_splits(shards: ShardSet) -> None:
-    """Raises LeakageError when a sample of another split than `train` is among them."""
-    for sample in shards.samples:
-        if sample.split != "train":
-            raise LeakageError(
-                f"sample {sample.key} of take {sample.take_uid} is of split {sample.split!r}; train on 'train' only"
-            )
-
-
-def examples_of(stage: Stage, shards: Sequence[ShardSet], recipe: Recipe) -> list[Example]:
-    """What of these shards a stage can train on; none for shards of the other kind."""
-    out: list[Example] = []
-    for shard in shards:
-        if stage.data == "pairs":
-            out += pair_examples(shard, stage.views, recipe.narration_question)
-        else:
-            out += instruction_examples(shard, stage.views[0])
-    return out
-
-
-def nothing_for(stage: Stage, who: str) -> FormatError:
-    """The error for shards without an example of the kind that the stage reads."""
-    verb, what = ("clips", "ego-exo pairs") if stage.data == "pairs" else ("instruct", "instructions")
-    return FormatError(f"{who} no example for {stage.title}: it needs {what} (`exo2ego data {verb}`)")
 
 
 def training_data(
@@ -100,53 +131,60 @@ def training_data(
 ) -> TrainingData:
     """Open all sources. With `held_out`, what a benchmark asks about is refused, or left out and counted.
 
-    Raises InputError without any source, FormatError for a source that has nothing for the stage, LeakageError.
+    Raises InputError without any source, FormatError for a source that has nothing for the stage, LeakageError for a
+    sample of another split than `train` or for what is held out.
     """
-    shards = {source.name: [open_shards(folder) for folder in source.folders] for source in mixture.sources}
-    if not shards:
+    if not mixture.sources:
         raise InputError("no data was given; name at least one shard folder with --data")
-    groups = {name: examples_of(stage, group, recipe) for name, group in shards.items()}
-    if not any(groups.values()):
+    shards = [open_shards(folder) for folder in mixture.folders]
+    examples = Examples(stage, recipe.narration_question, shards)
+    owners = np.repeat(np.arange(len(mixture.sources)), [len(source.folders) for source in mixture.sources])
+    owner = np.repeat(owners, examples.counts)
+    """int64[examples]: the source of each."""
+    sizes = np.bincount(owner, minlength=len(mixture.sources))
+    if not len(examples):
         raise nothing_for(stage, "the shards hold")
-    if mixture.weighted:  # without weights all sources are one list, and one of them may be empty
-        for name, group in groups.items():
-            if not group:
-                raise nothing_for(stage, f"source {name!r} holds")
-    left_out = 0
-    if held_out is not None:
-        groups, left_out = without_held_out(groups, held_out, drop=drop_held_out)
-    order = mixture.order([len(group) for group in groups.values()], seed)
-    return TrainingData(
-        examples=[example for group in groups.values() for example in group], order=order, left_out=left_out
-    )
+    if mixture.weighted and not sizes.all():  # without weights all sources are one list: one of them may be empty
+        raise nothing_for(stage, f"source {mixture.sources[int(sizes.argmin())].name!r} holds")
+    kept, left_out = allowed(examples, held_out, drop=drop_held_out)
+    if left_out:
+        examples, sizes = examples.only(kept), np.bincount(owner[kept], minlength=len(mixture.sources))
+        if not len(examples) or (mixture.weighted and not sizes.all()):
+            name = mixture.sources[int(sizes.argmin())].name
+            raise LeakageError(f"source {name!r}: all of its samples are held out; leave the source out")
+    return TrainingData(examples=examples, order=mixture.order(sizes.tolist(), seed), left_out=left_out)
 
 
-def without_held_out(
-    groups: Mapping[str, list[Example]], held_out: HeldOut, *, drop: bool
-) -> tuple[dict[str, list[Example]], int]:
-    """The examples of each source that no benchmark asks about, and how many samples that leaves out.
+def nothing_for(stage: Stage, who: str) -> FormatError:
+    """The error for shards without an example of the kind that the stage reads."""
+    verb, what = ("clips", "ego-exo pairs") if stage.data == "pairs" else ("instruct", "instructions")
+    return FormatError(f"{who} no example for {stage.title}: it needs {what} (`exo2ego data {verb}`)")
 
-    Raises LeakageError for the first one met unless they are to be dropped, and for a source that none is left of.
+
+def allowed(examples: Sequence[Example], held_out: HeldOut | None, *, drop: bool) -> tuple[NDArray[np.int64], int]:
+    """Numbers of the examples that may be trained on, ascending, and how many samples that leaves out.
+
+    Raises LeakageError for a sample of another split than `train`; unless they are to be dropped, for the first sample
+    that is held out.
     """
-    kept: dict[str, list[Example]] = {}
-    met: dict[tuple[int, str], HeldOutSpan] = {}
-    first: Example | None = None
-    for name, group in groups.items():
-        kept[name] = []
-        for example in group:
-            span = held_out.find(example.sample)
-            if span is None:
-                kept[name].append(example)
-            else:
-                first = first or example
-                met[id(example.shards), example.sample.key] = span
-        if drop and group and not kept[name]:
-            raise LeakageError(f"source {name!r}: benchmarks ask about every one of its samples; leave the source out")
-    if first is not None and not drop:
-        sample = first.sample
-        raise LeakageError(
-            f"{first.shards.folder}: sample {sample.key} is {sample.start_s:g} s to {sample.end_s:g} s of "
-            f"{sample.take_uid}, which is held out ({met[id(first.shards), sample.key].told()}); "
-            f"{len(met)} such samples; --drop-held-out leaves them out"
+    kept: list[int] = []
+    met: set[tuple[int, str]] = set()
+    refusal = ""
+    for number, example in enumerate(examples):
+        sample = example.sample
+        if sample.split != "train":
+            raise LeakageError(
+                f"sample {sample.key} of take {sample.take_uid} is of split {sample.split!r}; train on 'train' only"
+            )
+        span = held_out.find(sample) if held_out else None
+        if span is None:
+            kept.append(number)
+            continue
+        met.add((id(example.shards), sample.key))
+        refusal = refusal or (
+            f"{example.shards.folder}: sample {sample.key} is {sample.start_s:g} s to {sample.end_s:g} s of "
+            f"{sample.take_uid}, which is held out ({span.told()})"
         )
-    return kept, len(met)
+    if refusal and not drop:
+        raise LeakageError(f"{refusal}; {len(met)} such samples; --drop-held-out leaves them out")
+    return np.array(kept, np.int64), len(met)

@@ -17,7 +17,7 @@ from exo2ego.models.language import add_lora, fold_lora
 from exo2ego.models.processing import Exo2EgoProcessor
 from exo2ego.models.roles import Roles, set_trainable
 from exo2ego.models.weights import export, load_roles, save_roles
-from exo2ego.training.checkpoint import fingerprint, weights_fingerprint, write_weights
+from exo2ego.training.checkpoint import fingerprint, list_fingerprint, weights_fingerprint, write_weights
 from exo2ego.training.config import Recipe, StageConfig
 from exo2ego.training.data_report import data_summary, warned
 from exo2ego.training.distributed import World, join_world, own_device, wait_for_all
@@ -137,8 +137,8 @@ def run_settings(
     stage_values["stages"] = {stage: stage_values["stages"][stage]}
     optim = stage_values["stages"][stage]["optim"]
     stage_values["stages"][stage]["optim"] = {name: value for name, value in optim.items() if value is not None}
-    data = [(e.sample.key, e.views, e.conversations) for e in examples]
-    values = [stage_values, stage, weights_fingerprint(roles), fingerprint(data), seed]
+    data = list_fingerprint([e.sample.key, e.views, e.conversations] for e in examples)
+    values = [stage_values, stage, weights_fingerprint(roles), data, seed]
     return fingerprint([*values, dict(shares)] if shares else values)
 
 
