@@ -157,7 +157,9 @@ def held_out_spans(task: str, items: Iterable[Item], root: Path) -> Iterator[Hel
     """
     windows = read_windows(root / WINDOWS_FILE)
     for item in items:
-        for stretch in stretches(item, windows):
+        # a video that was cut from a recording is held out under its own name too
+        cut = stretches(item, {}) if item.item_id in windows else []
+        for stretch in (*stretches(item, windows), *cut):
             yield HeldOutSpan(
                 video=stretch.video,
                 start_s=stretch.start_s if stretch.placed else None,
