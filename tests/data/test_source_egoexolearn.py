@@ -100,7 +100,7 @@ def test_questions_with_letters_and_with_the_two_texts(tmp_path: Path) -> None:
     rows = [
         question("q0", MCQ, "A"),
         question("q1", MCQ, "Meat slices"),
-        question("q2", MCQ, "kitchen knife."),
+        question("q2", MCQ, "The kitchen knife."),
         question("q3", MCQ, "A fork"),
         question("q4", MCQ, "D"),
         question("q5", MCQ, "A", "2c23.mp4"),

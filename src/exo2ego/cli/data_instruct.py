@@ -175,12 +175,14 @@ def _measured(
 
     if options.out is None:
         raise InputError("--out is missing: the folder for the shards (or give --dry-run)")
+    if all(conversation.video.end_s is not None for conversation in wanted):
+        return wanted, []
     memory = options.out.with_name(f"{options.out.name}.durations.jsonl")
     with progress(console()) as bar:
-        task = bar.add_task("measuring videos", total=None, note="", visible=False)
+        task = bar.add_task("measuring videos", total=None, note="")
 
         def show(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total, visible=True)
+            bar.update(task, completed=done, total=total)
 
         return with_durations(wanted, root, memory, workers=options.workers, progress=show)
 

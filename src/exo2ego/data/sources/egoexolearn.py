@@ -23,7 +23,7 @@ from pathlib import Path
 from exo2ego.data.jsonfile import Fields
 from exo2ego.data.sources.egoexolearn_qa import question_of_row
 from exo2ego.data.sources.english import sentence
-from exo2ego.data.sources.first_person import first_person, hands_used, my_hands
+from exo2ego.data.sources.first_person import first_person, hands_used, names_hands
 from exo2ego.data.sources.reading import (
     BadRow,
     LeftOut,
@@ -91,7 +91,7 @@ class _Files:
     def _described(self, identity: str, span: VideoSpan, told: str, hands: str) -> list[Conversation]:
         say: Callable[[str], str] = first_person if self.options.first_person else sentence
         answers = {"narration": say(told)}
-        if my_hands(hands) != hands or "both hands" in hands.lower():
+        if names_hands(hands):
             answers["hands"] = say(hands)
             used = hands_used(hands)
             if used:

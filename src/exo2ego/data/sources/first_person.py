@@ -108,6 +108,15 @@ def hands_used(text: str) -> str | None:
     return f"I use my {sides.pop()} hand." if sides and not OTHER_HAND.search(text) else None
 
 
+def names_hands(text: str) -> bool:
+    """Whether a narration says which hand does something.
+
+    >>> names_hands("The left hand holds it."), names_hands("Both hands hold it."), names_hands("Use your hand.")
+    (True, True, False)
+    """
+    return bool(HANDS.search(text) or re.search(r"\bboth\s+hands\b", text, re.IGNORECASE))
+
+
 def asked_of_me(text: str) -> str:
     """A question or an option about the camera wearer, as it is asked about me.
 

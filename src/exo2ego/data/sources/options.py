@@ -1,5 +1,6 @@
 """Questions with lettered options: an order that depends on the id only, and the letter that answers."""
 
+import re
 from collections.abc import Sequence
 
 from exo2ego.data.sources.templates import shuffled
@@ -24,13 +25,13 @@ def mixed(right: str, wrong: Sequence[str], source: str, identity: str) -> tuple
 
 
 def same(one: str, other: str) -> bool:
-    """Whether two answers are the same but for case, blanks and the full stop.
+    """Whether two answers are the same but for case, blanks, an article before and a full stop behind.
 
-    >>> same("Meat slices.", " meat  slices")
-    True
+    >>> same("Meat slices.", " the meat  slices"), same("a cup", "cups")
+    (True, False)
     """
     return _bare(one) == _bare(other)
 
 
 def _bare(text: str) -> str:
-    return " ".join(text.lower().split()).rstrip(" .")
+    return re.sub(r"^(?:the|an?) ", "", " ".join(text.lower().split()).rstrip(" ."))
