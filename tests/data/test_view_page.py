@@ -36,14 +36,18 @@ READ_NUMBERS = """() => Object.fromEntries([...document.querySelectorAll(".tile"
   }
   return [tile.dataset.view, number];
 }))"""
-WATCH = f"""milliseconds => new Promise(done => {{
-  const read = {READ_NUMBERS}, seen = [], start = performance.now();
+WATCH = f"""different => new Promise(done => {{
+  const read = {READ_NUMBERS}, seen = [], start = performance.now(), frames = new Set();
   const look = now => {{
     seen.push(read());
-    if (now - start < milliseconds) requestAnimationFrame(look); else done(seen);
+    frames.add(seen.at(-1).ego);
+    const passed = now - start;
+    if (passed < 20000 && (frames.size < different || passed < 500)) requestAnimationFrame(look);
+    else done({{ seen, seconds: passed / 1000 }});
   }};
   requestAnimationFrame(look);
 }})"""
+"""Reads every picture that the browser draws until so many different frames were seen (at most 20 s)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,7 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as driver:
         # Chromium's own sandbox refuses to work for root; the pages shown here are ours.
         sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+        expect.set_options(timeout=20_000)
         opened = driver.chromium.launch(executable_path=path, args=[*sandbox, "--disable-dev-shm-usage"])
         yield opened
         opened.close()
@@ -175,24 +180,25 @@ def test_every_step_shows_the_very_frame_in_every_view(visit: Callable[..., Page
 
 
 def test_ego_and_exo_play_in_step(visit: Callable[..., Page]) -> None:
-    """At every picture that the browser draws, all views are at the same frame; twice as fast is twice as fast."""
+    """At every picture that the browser draws, all views are at the same frame."""
     page = visit("#sample=s-0001&folder=pairs")
     page.keyboard.press("a")
     expect(page.locator(".tile")).to_have_count(3)
-    seen = page.evaluate(WATCH, 2500)
-    frames = [numbers["ego"] - shown_number("ego", 1, 0) for numbers in seen]
-    for numbers, frame in zip(seen, frames, strict=True):
+    watched = page.evaluate(WATCH, FRAMES - 2)
+    frames = [numbers["ego"] - shown_number("ego", 1, 0) for numbers in watched["seen"]]
+    for numbers, frame in zip(watched["seen"], frames, strict=True):
         assert numbers == {view: shown_number(view, 1, frame) for view in VIEWS}
-    assert len(set(frames)) >= FRAMES // 2, "a loaded machine may drop frames, not stand still"
+    assert len(set(frames)) >= FRAMES - 2, "a loaded machine may drop frames, not stand still"
     steps = [(later - earlier) % FRAMES for earlier, later in itertools.pairwise(frames)]
     assert max(steps) <= FRAMES // 2, "time runs forward"
-    assert sum(steps) <= 2.5 * 10 + 6, "no faster than it was recorded (10 frames a second)"
+    assert sum(steps) <= watched["seconds"] * 10 + 4, "no faster than it was recorded (10 frames a second)"
     page.keyboard.press("-")
     page.keyboard.press("-")
     assert page.locator("#speed").input_value() == "0.25"
     page.keyboard.press("Space")
     before = shown(page)
-    assert page.evaluate(WATCH, 400)[-1] == before, "paused"
+    page.wait_for_timeout(500)
+    assert shown(page) == before, "paused"
 
 
 def test_without_the_loop_it_stops_at_the_end(visit: Callable[..., Page]) -> None:
@@ -291,6 +297,19 @@ def test_cameras_one_or_all_and_the_best_is_marked(visit: Callable[..., Page]) -
     page.keyboard.press("j")
     ready(page, "s-0001")
     assert list(shown(page)) == list(VIEWS), "the choice is kept"
+
+
+def test_keys_that_come_faster_than_answers(visit: Callable[..., Page]) -> None:
+    page = paused(visit("#only=pairs"))
+    for key in "jjjjk":
+        page.keyboard.press(key)
+    ready(page, "s-0003")
+    assert title(page) == "C turns the bolt."
+    assert shown(page)["ego"] == shown_number("ego", 3, 0)
+    for _ in range(9):
+        page.keyboard.press("j")
+    ready(page, "s-0004")
+    expect(page.locator("#toast")).to_have_text("That was the last one.")
 
 
 def test_the_keyboard(visit: Callable[..., Page], served: Served) -> None:

@@ -114,6 +114,8 @@ def test_each_filter_alone_and_all_together() -> None:
     assert len(index.search(Query(filed={"scenario": "Bike Repair"})).ids) == 2
     assert len(index.search(Query(filed={"source": "egoit"})).ids) == 2
     assert len(index.search(Query(filed={"take": "TAKE_B"})).ids) == 2
+    assert index.search(Query(filed={"take": "S-0003"})).ids.tolist() == [3], "part of a key, too"
+    assert len(index.search(Query(filed={"take": "%"})).ids) == 0
     assert len(index.search(Query(filed={"split": "val"})).ids) == 0
     assert len(index.search(Query(has_best_exo=True)).ids) == 4
     assert len(index.search(Query(has_best_exo=False)).ids) == 3

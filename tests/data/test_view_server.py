@@ -15,7 +15,7 @@ from exo2ego.data.shards import open_shards
 from exo2ego.data.view_flags import FlagFile
 from exo2ego.data.view_search import SampleIndex
 from exo2ego.data.view_server import POLICY, STATIC, address_of, create_app, host_name, listen
-from exo2ego.data.view_site import MAX_CONVERSATIONS, MAX_PAGE, Site, short_names
+from exo2ego.data.view_site import MAX_CHAT_CHARACTERS, MAX_CONVERSATIONS, MAX_PAGE, Site, short_names
 from exo2ego.errors import EnvironmentUnfitError, InputError
 from exo2ego.records import Turn
 
@@ -112,9 +112,10 @@ def test_a_sample_with_all_its_facts(client: TestClient) -> None:
 def test_long_answers_are_cut_and_say_so(client: TestClient) -> None:
     answer = client.get("/api/sample/ego/span-long")
     told = answer.json()
-    assert len(told["conversations"]) == MAX_CONVERSATIONS
     assert told["conversations_in_all"] == MAX_CONVERSATIONS + 3
     assert told["conversations"][0][0]["answer"].endswith("aaa […]")
+    assert len(told["conversations"]) == MAX_CHAT_CHARACTERS // len("Question 10?" + "a" * 4000 + " […]")
+    assert len(answer.content) < 2 * MAX_CHAT_CHARACTERS
 
 
 @pytest.mark.parametrize(
@@ -186,6 +187,15 @@ def test_only_this_machines_names_are_answered(client: TestClient, host: str, go
     assert bool(host_name(host)) or not good
 
 
+def test_other_sites_pages_cannot_use_it_but_may_link_to_it(client: TestClient) -> None:
+    for path in ("/api/folders", CLIP, "/thumb/pairs/s-0000.jpg"):
+        from_elsewhere = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}
+        assert client.get(path, headers=from_elsewhere).status_code == 403
+    assert client.get("/", headers={"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}).status_code == 200
+    assert client.put("/api/flags", json={}).status_code == 403
+    assert client.put("/api/flags", json={}, headers=ORIGIN).status_code == 405
+
+
 def test_flags_are_written_shown_found_and_exported(client: TestClient, folders: dict[str, Path]) -> None:
     body = {"folder": "pairs", "key": "s-0003", "flagged": True, "reason": "<b>blurred</b>"}
     assert client.post("/api/flags", json=body, headers=ORIGIN).json() == {"flagged": True}
@@ -203,10 +213,15 @@ def test_flags_are_written_shown_found_and_exported(client: TestClient, folders:
 @pytest.mark.parametrize(
     ("headers", "body", "status"),
     [
-        ({}, {}, 422),
-        ({"Origin": "http://evil.example"}, {}, 422),
-        ({"Origin": "null"}, {}, 422),
-        ({"Origin": "http://127.0.0.1:9999"}, {}, 422),
+        ({}, {}, 403),
+        ({"Origin": "http://evil.example"}, {}, 403),
+        ({"Origin": "null"}, {}, 403),
+        ({"Origin": "http://127.0.0.1:9999"}, {}, 403),
+        (ORIGIN | {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors"}, {}, 403),
+        (ORIGIN, {"reason": "a" * 20_000}, 413),
+        (ORIGIN | {"Content-Length": "-5"}, {}, 413),
+        (ORIGIN | {"Content-Length": "9" * 30}, {}, 413),
+        (ORIGIN | {"Content-Length": "0000000000000009"}, {}, 413),
         (ORIGIN, {"key": "s-9999"}, 404),
         (ORIGIN, {"folder": "../pairs"}, 404),
         (ORIGIN, {"reason": "a" * 501}, 400),

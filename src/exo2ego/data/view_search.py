@@ -41,7 +41,8 @@ class Query:
 
     text: str = ""
     filed: Mapping[str, str] = field(default_factory=dict)
-    """Facet -> the value that it must have (take: what its name must contain, whatever the case)."""
+    """Facet -> the value that it must have (take: what its uid or the sample's key must
+    contain, whatever the case: keys begin with the take's name)."""
     has_best_exo: bool | None = None
     min_s: float | None = None
     max_s: float | None = None
@@ -146,7 +147,10 @@ class SampleIndex:
 
     def _filed(self, name: str, value: str) -> NDArray[np.bool_]:
         column = self._columns[name]
-        return column.containing(value) if name == "take" else column.equal(value)
+        return column.containing(value) | self._keyed(value) if name == "take" else column.equal(value)
+
+    def _keyed(self, part: str) -> NDArray[np.bool_]:
+        return self._mask("SELECT id FROM places WHERE instr(lower(key), ?)", part.lower())
 
     def _ordered(self, ids: Ids, order: str) -> Ids:
         if order == "stored":
@@ -163,8 +167,11 @@ class SampleIndex:
         return fits
 
     def _occurs(self, expression: str) -> NDArray[np.bool_]:
+        return self._mask("SELECT rowid FROM words WHERE words MATCH ?", expression)
+
+    def _mask(self, select: str, value: str) -> NDArray[np.bool_]:
         with self._lock:
-            rows = self._words.execute("SELECT rowid FROM words WHERE words MATCH ?", (expression,)).fetchall()
+            rows = self._words.execute(select, (plain(value),)).fetchall()
         mask = np.zeros(len(self), dtype=np.bool_)
         mask[np.fromiter((row[0] for row in rows), dtype=np.int64, count=len(rows))] = True
         return mask

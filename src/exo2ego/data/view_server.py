@@ -6,8 +6,8 @@
     /clip/FOLDER/KEY/VIEW.mp4          the stored bytes, with ranges
     /api/flags                         POST flags a sample; /api/flags.jsonl all flags
 
-Every route refuses foreign Host headers (DNS rebinding), the one that writes foreign Origins too. There are no pages of
-documentation: FastAPI's load scripts from the network.
+Every route refuses foreign Host headers (DNS rebinding) and other sites' pages, the one that writes foreign Origins
+too. There are no pages of documentation: FastAPI's load scripts from the network.
 """
 
 import ipaddress
@@ -22,7 +22,7 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import uvicorn
-from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
@@ -60,6 +60,7 @@ HEADERS = {
     # Another folder may be served under the same address tomorrow: always ask, an ETag makes that cheap.
     "Cache-Control": "no-cache",
 }
+MAX_BODY_BYTES = 16_384
 DECODERS = 4
 """Clips decoded at once; each holds one grid of frames."""
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
@@ -112,9 +113,8 @@ def create_app(site: Site, hosts: frozenset[str] = frozenset({"127.0.0.1", "loca
 
     @app.middleware("http")
     async def guarded(request: Request, call_next: Next) -> Response:
-        if host_name(request.headers.get("host", "")) not in hosts:
-            response: Response = _refusal(421, "this server answers to the addresses of this machine only")
-        else:
+        response: Response | None = refused(request, hosts)
+        if response is None:
             response = await call_next(request)
         for name, value in HEADERS.items():
             response.headers.setdefault(name, value)
@@ -208,7 +208,7 @@ def _add_media(app: FastAPI, site: Site) -> None:
 
 
 def _add_flags(app: FastAPI, site: Site) -> None:
-    @app.post("/api/flags", dependencies=[Depends(own_origin)])
+    @app.post("/api/flags")
     def flag(form: FlagForm) -> Response:
         site.flag(form.folder, form.key, form.reason if form.flagged else None)
         return _json({"flagged": form.flagged})
@@ -220,11 +220,24 @@ def _add_flags(app: FastAPI, site: Site) -> None:
         return Response(lines, media_type="application/jsonl", headers=attachment)
 
 
-def own_origin(request: Request) -> None:
-    """Refuses (InputError) a request that another site's page has sent: browsers always name the Origin of a POST."""
-    origin = request.headers.get("origin", "")
-    if origin != f"http://{request.headers.get('host', '')}":
-        raise InputError("only the page itself may write: the request's Origin is another")
+def refused(request: Request, hosts: frozenset[str]) -> Response | None:
+    """The answer to a request that does not come from the page itself, or could be large; None for a good one.
+
+    Decided by the headers alone, before a body is read. Browsers always name the Origin of what is not a GET.
+    """
+    headers = request.headers
+    if host_name(headers.get("host", "")) not in hosts:
+        return _refusal(421, "this server answers to the addresses of this machine only")
+    if headers.get("sec-fetch-site") == "cross-site" and headers.get("sec-fetch-mode") != "navigate":
+        return _refusal(403, "only the page itself may ask: the request comes from another site")
+    if request.method in ("GET", "HEAD"):
+        return None
+    if headers.get("origin") != f"http://{headers['host']}":
+        return _refusal(403, "only the page itself may write: the request's Origin is another")
+    length = headers.get("content-length", "")
+    if not re.fullmatch(r"[0-9]{1,9}", length) or int(length) > MAX_BODY_BYTES:
+        return _refusal(413, f"a request of unknown length, or of more than {MAX_BODY_BYTES} bytes")
+    return None
 
 
 def host_name(header: str) -> str:

@@ -24,6 +24,8 @@ MAX_SUMMARY_CHARACTERS = 240
 MAX_CONVERSATIONS = 200
 """Of one sample, and turns of one of them."""
 MAX_TURN_CHARACTERS = 4000
+MAX_CHAT_CHARACTERS = 500_000
+"""Of all conversations of one answer: the rest is counted, not sent."""
 MAX_TEXT_CHARACTERS = 20_000
 MAX_FACET_VALUES = 300
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9_-]+")
@@ -77,7 +79,7 @@ class Site:
             "fps": sample.fps,
             "views": list(sample.views),
             "best_exo": sample.best_exo,
-            "conversations": [_turns(turns) for turns in sample.conversations[:MAX_CONVERSATIONS]],
+            "conversations": _chats(sample.conversations),
             "conversations_in_all": len(sample.conversations),
             "shards": self._home(folder),
             "reason": self.flags.get((self._home(folder), key)) or "",
@@ -154,6 +156,18 @@ def short_names(folders: Sequence[Path]) -> list[str]:
 
 def _kind(shards: ShardSet) -> str:
     return "pairs" if len(shards) and "ego" in shards.samples[0].views else "instructions"
+
+
+def _chats(conversations: Sequence[Sequence[Turn]]) -> list[list[dict[str, str]]]:
+    chats: list[list[dict[str, str]]] = []
+    left = MAX_CHAT_CHARACTERS
+    for turns in conversations[:MAX_CONVERSATIONS]:
+        chat = _turns(turns)
+        left -= sum(len(text) for turn in chat for text in turn.values())
+        if left < 0 and chats:
+            break
+        chats.append(chat)
+    return chats
 
 
 def _turns(turns: Sequence[Turn]) -> list[dict[str, str]]:

@@ -13,6 +13,7 @@ const TYPING_PAUSE_MS = 150;
 let folders = [];
 let sample = null; // the one that is shown
 let number = -1; // its number among those found; -1: not among them
+let opening = 0; // counts openings: an answer to an older one is dropped
 let wish = "best"; // which exo cameras: best, all, or a name
 let wantsPlaying = !matchMedia("(prefers-reduced-motion: reduce)").matches;
 
@@ -64,6 +65,8 @@ async function followAddress() {
 // ---- one sample
 
 async function open(folder, key, place, { quietly = false, write = "pushState" } = {}) {
+  const turn = ++opening;
+  number = place;
   let found;
   try {
     found = await getSample(folder, key);
@@ -71,8 +74,9 @@ async function open(folder, key, place, { quietly = false, write = "pushState" }
     if (!quietly) complain(error);
     return false;
   }
+  if (turn !== opening) return true; // another one has been asked for since
   sample = found;
-  number = place;
+  delete byId("viewer").dataset.ready;
   byId("viewer").hidden = false;
   byId("empty").hidden = true;
   showSample(sample, results.query.q);
@@ -80,10 +84,11 @@ async function open(folder, key, place, { quietly = false, write = "pushState" }
   writeAddress(write);
   document.title = `${sample.title} · exo2ego data view`;
   await showViews();
+  if (turn !== opening) return true;
   if (wantsPlaying) player.play();
   byId("viewer").dataset.ready = key;
   const next = results.samples[number + 1 - results.offset];
-  if (number >= 0 && next && next.exos === sample.exos && next.folder === folder) prefetch(next);
+  if (number >= 0 && next) prefetch(next);
   return true;
 }
 
@@ -118,9 +123,14 @@ function chooseCamera(value) {
 }
 
 async function move(by) {
-  const found = await results.at(number + by);
-  if (found) await open(found.folder, found.key, number + by);
-  else toast(by > 0 ? "That was the last one." : "That was the first one.");
+  const place = number + by;
+  if (place < 0 || place >= results.total) {
+    toast(by > 0 ? "That was the last one." : "That was the first one.");
+    return;
+  }
+  number = place; // at once: keys may come faster than answers
+  const found = await results.at(place);
+  if (found && number === place) await open(found.folder, found.key, place);
 }
 
 async function openRandom() {

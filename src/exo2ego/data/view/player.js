@@ -3,14 +3,14 @@
 import { clipAddress, filmAddress, getFilm } from "./api.js";
 import { make } from "./dom.js";
 
-const KEPT_FILMS = 32;
+const KEPT_PIXELS = 64e6; // of decoded films: 256 MB, twenty clips of 16 frames at 448 px
 const LONGEST_PAUSE_S = 0.25; // a tab that was in the background goes on where it was
 
 export class Player {
   constructor(stage, changed) {
     this.stage = stage;
     this.changed = changed; // called after every change of frame, length or playing
-    this.films = new Map(); // address -> promise of a film, least recently used first
+    this.films = new Map(); // address -> { film: a promise, pixels }, least recently used first
     this.tiles = [];
     this.frames = 0;
     this.fps = 1;
@@ -28,8 +28,7 @@ export class Player {
   // Shows views of a sample; keeps the place where it is the same sample. Resolves when all are there or have failed.
   async load(sample, views, { keepPlace = false } = {}) {
     const turn = ++this.loading;
-    if (!keepPlace) this.place = 0;
-    this.fps = sample.fps;
+    this.stage.toggleAttribute("data-loading", true);
     const tiles = views.map((view) => this.#tile(sample, view));
     const films = await Promise.allSettled(views.map((view) => this.#film(filmAddress(sample, view))));
     if (turn !== this.loading) return;
@@ -39,6 +38,9 @@ export class Player {
     });
     this.stage.replaceChildren(...tiles.map((tile) => tile.figure));
     this.stage.dataset.views = views.length;
+    this.stage.toggleAttribute("data-loading", false);
+    if (!keepPlace) this.place = 0;
+    this.fps = sample.fps;
     this.tiles = tiles;
     const lengths = tiles.filter((tile) => tile.film).map((tile) => tile.film.frames);
     this.frames = lengths.length ? Math.min(...lengths) : 0;
@@ -52,16 +54,27 @@ export class Player {
   }
 
   #film(address) {
-    const known = this.films.get(address);
+    const kept = this.films.get(address) ?? { film: getFilm(address), pixels: 0 };
     this.films.delete(address);
-    const film = known ?? getFilm(address);
-    this.films.set(address, film);
-    film.catch(() => this.films.delete(address)); // a damaged file may have been mended when it is asked for again
-    for (const oldest of this.films.keys()) {
-      if (this.films.size <= KEPT_FILMS) break;
-      this.films.delete(oldest);
+    this.films.set(address, kept);
+    kept.film.then(
+      ({ bitmap }) => {
+        kept.pixels = bitmap.width * bitmap.height;
+        this.#forget();
+      },
+      () => this.films.delete(address), // a damaged file may have been mended when it is asked for again
+    );
+    return kept.film;
+  }
+
+  // Drops the films that were not used for longest; those on show are held by their tiles.
+  #forget() {
+    let pixels = [...this.films.values()].reduce((sum, kept) => sum + kept.pixels, 0);
+    for (const [address, kept] of this.films) {
+      if (pixels <= KEPT_PIXELS) break;
+      pixels -= kept.pixels;
+      if (kept.pixels) this.films.delete(address);
     }
-    return film;
   }
 
   #tile(sample, view) {
