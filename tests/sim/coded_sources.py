@@ -39,6 +39,15 @@ class CodedSources:
         first = self._first[plan.index, exo_file(plan.best_exo) if exo else EGO_FILE]
         return first + min(int(time_s * self.spec.fps + 1e-6), plan.frames - 1)
 
+    def taken(self, number: int) -> tuple[TakePlan, float]:
+        """The take whose frame has a number, and when that frame begins."""
+        for plan in self.takes:
+            for name in (EGO_FILE, exo_file(plan.best_exo)):
+                frame = number - self._first[plan.index, name]
+                if 0 <= frame < plan.frames:
+                    return plan, frame / self.spec.fps
+        raise AssertionError(f"no take has frame {number}")
+
     def shown(self, video: Path, times_s: Sequence[float]) -> list[int]:
         """The numbers that a file of the sources shows at times, as the project's reader finds them."""
         return [number_of(picture) for picture in read_frames(video, list(times_s))]

@@ -96,6 +96,7 @@ def narrated(spec: SimSpec, recording: Recording, number: int) -> list[Narrated]
     """What one annotator wrote, by time."""
     rng = np.random.default_rng([spec.seed, 10, number, *recording.uid.encode()])
     found = [Narrated(time_s=0.1, text="#C C looks at the table")]
+    marked = [text for text in UNSURE if "#unsure" in text]
     for event, at_s in recording.events():
         time_s = event.middle_s + at_s + float(rng.uniform(-JITTER_S, JITTER_S))
         classes = (list(VERBS).index(event.verb),), (KINDS.index(event.kind),)
@@ -104,7 +105,7 @@ def narrated(spec: SimSpec, recording: Recording, number: int) -> list[Narrated]
         if draw < OTHER_SHARE:
             found.append(Narrated(time_s=later_s, text=f"#O {OTHERS[int(rng.integers(len(OTHERS)))].rstrip('.')}"))
         elif draw < OTHER_SHARE + UNSURE_SHARE:
-            found.append(Narrated(time_s=later_s, text=f"#C {UNSURE[int(rng.integers(len(UNSURE)))].rstrip('.')}"))
+            found.append(Narrated(time_s=later_s, text=f"#C {marked[int(rng.integers(len(marked)))].rstrip('.')}"))
     return sorted(found, key=lambda one: one.time_s)
 
 
