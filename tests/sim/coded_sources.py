@@ -3,13 +3,19 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from coded_video import make_video, number_of, steady
 
-from exo2ego.data.video import read_frames
+from exo2ego.data.frame_folder import decode_squares, probe_source
+from exo2ego.data.video import read_frames, sample_times
+from exo2ego.records import VideoSpan
 from exo2ego.sim.egoexo4d import EGO_FILE, exo_file
 from exo2ego.sim.source_export import FOLDER, write_sources
 from exo2ego.sim.spec import SimSpec
 from exo2ego.sim.world import Event, TakePlan, plan_takes
+
+FRAMES = 9
+"""Frames of a span that are looked at."""
 
 
 class CodedSources:
@@ -57,6 +63,20 @@ class CodedSources:
         found = [one for one in plan.events if one.act_start_s - 2e-3 <= start_s < end_s <= one.act_end_s + 2e-3]
         assert len(found) == 1, (plan.take_name, start_s, end_s)
         return found[0]
+
+    def events_shown(self, video: VideoSpan, root: Path) -> list[Event]:
+        """The events in whose steps frames of a span lie, told by the numbers in the frames."""
+        path = root / video.path
+        duration_s = probe_source(path).duration_s
+        start_s, end_s = video.start_s or 0.0, duration_s if video.end_s is None else video.end_s
+        assert 0 <= start_s < end_s <= duration_s + 0.05, video
+        pictures = dict(decode_squares(str(path), sample_times(start_s, end_s, FRAMES), self.spec.size_px))
+        numbers = [number_of(np.asarray(pictures[number])) for number in range(FRAMES)]
+        assert numbers == sorted(numbers)
+        places = [self.taken(number) for number in numbers]
+        assert len({plan.index for plan, _ in places}) == 1, "frames of two takes"
+        found = [event for plan, at_s in places for event in plan.events if event.start_s - 0.1 <= at_s < event.end_s]
+        return list(dict.fromkeys(found))
 
     def near(self, seen: Sequence[int], wanted: Sequence[int], most: int = 1) -> bool:
         """Whether frames are those wanted, within `most` frames of the take (files of other rates show some longer)."""

@@ -1,6 +1,7 @@
 """The questions about whole videos of EgoExoLearn: lettered options in one file, open answers in the other.
 
-Quirks of the real files: four options, seldom five; two answers of the whole file are texts where a letter should be.
+Quirks of the real files: four options, seldom five; two answers of the whole file are texts where a letter should be
+(here the first of them is one of its options, the second is none).
 """
 
 import json
@@ -15,8 +16,6 @@ from exo2ego.sim.world import TakePlan
 
 LETTERS = "ABCDE"
 FIFTH_SHARE = 0.06
-FREE_TEXTS = 2
-"""Answers of the whole file that are texts, not letters."""
 ORDER = "Answer with the option's letter from the given choices directly."
 
 Videos = Sequence[tuple[str, TakePlan]]
@@ -63,7 +62,9 @@ def mcq_lines(spec: SimSpec, videos: Videos) -> str:
     """`*_mcq.jsonl`."""
     rng = np.random.default_rng([spec.seed, 9])
     asked = questions(spec, videos)
-    free = [number for number, one in enumerate(asked) if one.text.startswith("Which object")][-FREE_TEXTS:]
+    last = [(number, one) for number, one in enumerate(asked) if one.text.startswith("Which object")][-2:]
+    free = {number: one.answer for number, one in last[:1]}
+    free |= {number: one.answer.removeprefix("The ").capitalize() for number, one in last[1:]}
     texts = []
     for number, one in enumerate(asked):
         wrong = [one.wrong[place] for place in rng.permutation(len(one.wrong))]
@@ -71,7 +72,7 @@ def mcq_lines(spec: SimSpec, videos: Videos) -> str:
         options = [options[place] for place in rng.permutation(len(options))]
         shown = "\n".join(f"({letter}) {option}" for letter, option in zip(LETTERS, options, strict=False))
         letter = LETTERS[options.index(one.answer)]
-        answer = one.answer.removeprefix("The ").capitalize() if number in free else letter
+        answer = free.get(number, letter)
         texts.append((f"{one.text}\n{shown}\n{ORDER}", answer))
     return _lines(asked, texts)
 
