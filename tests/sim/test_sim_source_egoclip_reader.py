@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 from coded_sources import CodedSources
+
 from exo2ego.data.sources.egoclip import EgoClipTable
 from exo2ego.data.sources.egoclip_select import EgoClipRule, locate, select
 from exo2ego.data.sources.egoclip_videos import find_layout

@@ -100,7 +100,7 @@ def test_answers_are_letters_of_the_right_option_but_two(plan_spec: SimSpec, pla
         assert len(set(options)) == len(options)
     (option, right), (text, truth) = free
     assert option == right
-    assert f"The {text.lower()}" == truth
+    assert f"The {text.lower()}" == f"{truth} on the table"
     assert options_seen[5] < options_seen[4] / 5
     assert min(letters[letter] for letter in "ABCD") > 0.15 * letters.total()
     test = {video.uid for video in videos(plan_spec, plans) if video.subset == "test"}

@@ -64,7 +64,7 @@ def mcq_lines(spec: SimSpec, videos: Videos) -> str:
     asked = questions(spec, videos)
     last = [(number, one) for number, one in enumerate(asked) if one.text.startswith("Which object")][-2:]
     free = {number: one.answer for number, one in last[:1]}
-    free |= {number: one.answer.removeprefix("The ").capitalize() for number, one in last[1:]}
+    free |= {number: f"{one.answer.removeprefix('The ').capitalize()} on the table" for number, one in last[1:]}
     texts = []
     for number, one in enumerate(asked):
         wrong = [one.wrong[place] for place in rng.permutation(len(one.wrong))]
