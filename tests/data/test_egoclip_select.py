@@ -14,9 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exo2ego.cli.__main__ import main
+from exo2ego.data.held_out import HeldOutSpan, held_out
 from exo2ego.data.shard_group import ClipFormat
 from exo2ego.data.shards import ShardSet, open_shards
 from exo2ego.data.sources.egoclip import EgoClipRow, EgoClipTable
+from exo2ego.data.sources.egoclip_exclude import read_excluded
 from exo2ego.data.sources.egoclip_select import (
     DROP_REASONS,
     KINDS,
@@ -24,7 +26,6 @@ from exo2ego.data.sources.egoclip_select import (
     Selection,
     locate,
     plan_clips,
-    read_excluded,
     select,
 )
 from exo2ego.data.sources.egoclip_videos import LAYOUTS, find_layout
@@ -84,7 +85,8 @@ def test_every_row_left_out_is_counted_under_its_reason(tmp_path: Path, whole: P
         clip(14, narration_source="narration_pass_2"),
         clip(16, clip_end="x"),
     ]
-    rule = {"exclude": frozenset({UIDS[1], "never"}), "verbs": frozenset({93}), "narration_source": "narration_pass_1"}
+    spans = [HeldOutSpan(video=name, start_s=None, end_s=None, bench="", item="") for name in (UIDS[1], "never")]
+    rule = {"exclude": held_out(spans), "verbs": frozenset({93}), "narration_source": "narration_pass_1"}
     found = selected(tmp_path, whole, rows, **rule)
     assert found.dropped == {
         "excluded video": 1,
@@ -179,14 +181,12 @@ def test_a_clip_lies_in_its_piece_and_is_as_wide_as_asked_where_that_is_possible
     if length is not None:
         stem = int(Path(place.path).stem)
         begin = stem * length if layout == "chunks600" else float(stem)
-        assert place.end_s <= length + 1e-6
-    assert 0 <= place.start_s < place.end_s
-    assert begin + place.end_s <= duration_s + 1e-9
+        assert place.end_s <= begin + length + 1e-6
+    assert place.begins_s == begin
+    assert begin <= place.start_s < place.end_s <= duration_s + 1e-9
     assert place.end_s - place.start_s >= min(rule.min_width_s, duration_s) - 1e-9
-    middle = min(max(begin + place.start_s, start_s), start_s + width_s)
-    assert math.isclose(middle, begin + place.start_s, abs_tol=rule.min_width_s + 1e-6), (
-        "no clip wanders from its narration"
-    )
+    middle = min(max(place.start_s, start_s), start_s + width_s)
+    assert math.isclose(middle, place.start_s, abs_tol=rule.min_width_s + 1e-6), "no clip wanders from its narration"
 
 
 @pytest.mark.parametrize(
@@ -215,7 +215,8 @@ def test_where_a_clip_is_cut(
         assert place == expected
     else:
         assert not isinstance(place, str)
-        assert (place.path, place.start_s, place.end_s) == (expected[0], *map(pytest.approx, expected[1:]))
+        found = (place.path, place.start_s - place.begins_s, place.end_s - place.begins_s)
+        assert found == (expected[0], *map(pytest.approx, expected[1:]))
 
 
 def test_the_layout_is_found_or_asked_for(tmp_path: Path, whole: Path) -> None:
@@ -236,28 +237,15 @@ def test_the_layout_is_found_or_asked_for(tmp_path: Path, whole: Path) -> None:
         find_layout(tmp_path / "gone")
 
 
-def test_uids_to_exclude_are_read_from_lines_and_from_json(tmp_path: Path) -> None:
-    lines, table = tmp_path / "uids.txt", tmp_path / "egomcq.json"
-    lines.write_text("# of EgoMCQ\naaaa1111-0000\n\nbbbb2222-0000  # twice\n")
-    uid = "001e3e4e-2743-47fc-8564-d5efd11f9e90"
-    table.write_text(json.dumps({"0": {"query": {"video_uid": uid, "clip_text": "#C C waves"}}}))
-    assert read_excluded([lines, table]) == {"aaaa1111-0000", "bbbb2222-0000", uid}
-    assert read_excluded([]) == frozenset()
-    for content, says in (("", "names no video"), ("a b\n", '"a b" is no uid'), (b"\xff", "not UTF-8")):
-        lines.write_bytes(content if isinstance(content, bytes) else content.encode())
-        with pytest.raises(FormatError, match=says):
-            read_excluded([lines])
-    with pytest.raises(MissingFileError, match="cannot be read"):
-        read_excluded([tmp_path / "gone.txt"])
-
-
-REAL = Path(__file__).parents[3] / "shared" / "data" / "egoschema" / "uid_to_ego4d.json"
-
-
-@pytest.mark.skipif(not REAL.is_file(), reason="no ../shared/data/egoschema")
-def test_egoschemas_own_table_of_videos_can_be_excluded() -> None:
-    videos = {entry["video_uid"] for entry in json.loads(REAL.read_text()).values()}
-    assert videos <= read_excluded([REAL])
+def test_seconds_of_a_video_can_be_excluded(tmp_path: Path, whole: Path) -> None:
+    path = tmp_path / "held-out.jsonl"
+    path.write_text(json.dumps({"video": f"{UIDS[0].upper()}.mp4", "start_s": 2.0, "end_s": 3.0}) + "\n")
+    times = [(0.5, 1.5), (1.8, 2.2), (2.4, 2.4), (3.0, 3.0), (3.2, 4.0)]
+    rows = [clip(n, start_s=start, end_s=end) for n, (start, end) in enumerate(times)]
+    found = selected(tmp_path, whole, [*rows, clip(9, UIDS[1], 2.0, 3.0)], exclude=read_excluded([path]))
+    assert found.dropped["excluded video"] == 3, "the one at 3.0 s is widened into what is excluded"
+    assert [key[-1] for key in keys(found, whole)] == ["0", "4", "9"]
+    assert found.excluded_videos == 1
 
 
 def egoclip(csv: Path, root: Path, out: Path, *more: str) -> int:
@@ -335,6 +323,8 @@ def test_pieces_of_a_video_are_found_and_boundaries_kept(
     assert "left out, missing video: 1" in printed
     assert "no --exclude: EgoMCQ and EgoSchema show videos of Ego4D too" in printed
     both = {"0": [20, 21, 22, 23], "1": [130, 131, 132, 133]}
+    starts = [sample.start_s for sample in open_shards(tmp_path / "out").samples]
+    assert starts == pytest.approx([2.0, length + 3.0]), "seconds of the recording, not of the piece"
     assert shown(open_shards(tmp_path / "out")) == both
     assert egoclip(csv, tmp_path / "videos", tmp_path / "clamped", "--crossing", "clamp") == 0
     assert shown(open_shards(tmp_path / "clamped")) == both | {"2": [100, 101, 102, 103]}

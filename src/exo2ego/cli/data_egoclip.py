@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,13 +27,14 @@ def main(argv: Sequence[str]) -> int:
     selection = _select(options, rule)
     _print_report(selection, rule)
     clip_format = ClipFormat(num_frames=options.frames, size_px=options.size)
-    chosen = {name: sorted(value) if isinstance(value, frozenset) else value for name, value in asdict(rule).items()}
+    chosen = {field.name: getattr(rule, field.name) for field in fields(rule) if field.name != "exclude"}
+    chosen |= {"verbs": sorted(rule.verbs), "nouns": sorted(rule.nouns), "exclude": len(rule.exclude)}
     settings = {
         "kind": "instructions",
         "source": str(options.csv),
         "videos": str(options.videos),
         "video_layout": selection.layout.name,
-        "rule": chosen | {"exclude": len(rule.exclude)},
+        "rule": chosen,
     }
     report = {
         "rows": selection.total,
@@ -50,7 +51,8 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _rule(options: argparse.Namespace) -> "EgoClipRule":
-    from exo2ego.data.sources.egoclip_select import EgoClipRule, read_excluded
+    from exo2ego.data.sources.egoclip_exclude import read_excluded
+    from exo2ego.data.sources.egoclip_select import EgoClipRule
 
     return EgoClipRule(
         narration_source=options.narration_source,
@@ -95,8 +97,9 @@ def _print_report(selection: "Selection", rule: "EgoClipRule") -> None:
     for reason, count in selection.dropped.items():
         if count:
             out.print(f"  left out, {reason}: {count}")
-    if rule.exclude:
-        out.print(f"  excluded videos that the table has: {selection.excluded_videos} of {len(rule.exclude)} named")
+    named = len(rule.exclude.by_video)
+    if named:
+        out.print(f"  excluded videos that the table has: {selection.excluded_videos} of {named} named")
     else:
         out.print("note: no --exclude: EgoMCQ and EgoSchema show videos of Ego4D too; name theirs to keep them out")
 
@@ -121,7 +124,7 @@ def _parser() -> VerbParser:
         type=Path,
         nargs="+",
         default=[],
-        help="files of video uids not to train on: one a line, or .json files that hold them (egomcq.json, ...)",
+        help="videos not to train on: uids one a line, .json that holds them (egomcq.json), or a held-out .jsonl",
     )
     parser.add_argument("--limit", type=at_least(1), help="so many clips, chosen by --seed (default all)")
     parser.add_argument("--seed", type=at_least(0), default=0, help="of the choice that --limit makes (default 0)")

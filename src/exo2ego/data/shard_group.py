@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from exo2ego.data.atomic import refusing_bad_output, temporary
 from exo2ego.data.frame_folder import decode_squares
@@ -123,10 +124,15 @@ def _by_video(group: Group) -> dict[str, list[_Slot]]:
     return slots
 
 
+def _times(planned: Planned, count: int) -> NDArray[np.float64]:
+    """float64[T]: seconds of a sample's files."""
+    return sample_times(planned.sample.start_s - planned.begins_s, planned.sample.end_s - planned.begins_s, count)
+
+
 def _encode_clips(path: str, slots: Sequence[_Slot], clips: ClipFormat) -> Iterator[tuple[_Slot, bytes | str]]:
     """Every clip as mp4, or the reason why not. A clip's frames are dropped as soon as it is encoded."""
     count = clips.num_frames
-    times = np.concatenate([sample_times(s.planned.sample.start_s, s.planned.sample.end_s, count) for s in slots])
+    times = np.concatenate([_times(slot.planned, count) for slot in slots])
     waiting: dict[int, list[Frame | None]] = {}
     failed: dict[int, str] = {}
     left = {number: count for number in range(len(slots))}

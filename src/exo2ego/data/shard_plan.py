@@ -27,6 +27,8 @@ class Planned:
     sample: ShardSample
     videos: tuple[tuple[str, str], ...]
     """(view, path) in the order of `sample.views`."""
+    begins_s: float = 0.0
+    """Where in the recording its files begin: above 0 for later pieces of one that was cut."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,11 +95,12 @@ def _refuse_doubles(plan: SpooledPlan, hashes: "array[int]") -> None:
 
 
 def _to_line(item: Planned) -> bytes:
-    record = {"sample": sample_to_json(item.sample), "videos": item.videos}
+    record = {"sample": sample_to_json(item.sample), "videos": item.videos, "begins_s": item.begins_s}
     return json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass") + b"\n"
 
 
 def _from_line(line: bytes, where: str) -> Planned:
     row = Fields(json.loads(line.decode("utf-8", "surrogatepass")), where)
     sample = sample_from_json(row.data.get("sample"), where)
-    return Planned(sample=sample, videos=tuple((view, path) for view, path in row.items("videos")))
+    videos = tuple((view, path) for view, path in row.items("videos"))
+    return Planned(sample=sample, videos=videos, begins_s=row.number("begins_s"))

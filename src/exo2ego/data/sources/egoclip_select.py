@@ -1,30 +1,28 @@
 """Which rows of EgoClip become clips, of which file, and what is said about them; every row left out is counted."""
 
 import hashlib
-import re
 from array import array
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from exo2ego.data.jsonfile import shorten
+from exo2ego.data.held_out import HeldOut, HeldOutSpan, normal
 from exo2ego.data.pairs import rewrite_subject
 from exo2ego.data.shard_group import ClipFormat
 from exo2ego.data.shard_plan import Planned
 from exo2ego.data.shards import VIDEO, ShardSample
-from exo2ego.data.sources.egoclip import UID, EgoClipRow, EgoClipTable, Placed, Progress
+from exo2ego.data.sources.egoclip import EgoClipRow, EgoClipTable, Placed, Progress
 from exo2ego.data.sources.egoclip_videos import Layout
 from exo2ego.data.sources.reading import BadRow
 from exo2ego.data.sources.templates import Kind, Templates
-from exo2ego.errors import FormatError, MissingFileError
+from exo2ego.errors import FormatError
 from exo2ego.records import Turn
 
 SOURCE = "egoclip"
-UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 WEARER, OTHERS = "wearer", "others"
 KINDS = (
     Kind(name=WEARER, tells="what the camera wearer does, in the third person"),
@@ -58,8 +56,8 @@ class EgoClipRule:
     verbs: frozenset[int] = frozenset()
     """Classes; a row needs one of them. Empty: any."""
     nouns: frozenset[int] = frozenset()
-    exclude: frozenset[str] = frozenset()
-    """Uids of videos that must not be trained on."""
+    exclude: HeldOut = field(default_factory=lambda: HeldOut(by_video={}))
+    """Videos, or seconds of them, that must not be trained on."""
     keep_other_subjects: bool = False
     keep_unsure: bool = False
     """Narrations with `#unsure` in the place of a word."""
@@ -95,7 +93,7 @@ class Selection:
     dropped: Mapping[str, int] = field(default_factory=dict)
     """By reason of `DROP_REASONS`; total = bad + the sum of these + the number of places."""
     excluded_videos: int = 0
-    """Videos of `EgoClipRule.exclude` that the table has: they would have leaked."""
+    """Videos of `EgoClipRule.exclude` of which the table has clips: these would have leaked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,8 +102,10 @@ class Place:
 
     path: str
     """Relative to the folder of videos."""
+    begins_s: float
+    """Where in the video the file begins."""
     start_s: float
-    """From the beginning of that file."""
+    """In the video."""
     end_s: float
 
 
@@ -140,7 +140,7 @@ def plan_clips(
 ) -> Iterator[Planned]:
     """The selected rows as instruction samples, one clip each: a question from the templates, the narration as answer.
 
-    `start_s` and `end_s` count from the beginning of the file that holds the clip.
+    `start_s` and `end_s` are those of the whole video, also where it is stored in pieces.
     """
     for row in selection.table.at((int(offset), int(size)) for offset, size in selection.places):
         place = locate(row, selection.layout, rule)
@@ -162,7 +162,7 @@ def plan_clips(
             conversations=((Turn(question=question, answer=narration(row, rule)),),),
             source=SOURCE,
         )
-        yield Planned(sample=sample, videos=((VIDEO, str(root / place.path)),))
+        yield Planned(sample=sample, videos=((VIDEO, str(root / place.path)),), begins_s=place.begins_s)
 
 
 def narration(row: EgoClipRow, rule: EgoClipRule) -> str:
@@ -171,7 +171,7 @@ def narration(row: EgoClipRow, rule: EgoClipRule) -> str:
 
 
 def locate(row: EgoClipRow, layout: Layout, rule: EgoClipRule) -> Place | str:
-    """The file of a clip (relative to the folder of videos) and its bounds within it, or the reason why there is none.
+    """The file of a clip and the clip's bounds in the video, or the reason why there is none.
 
     Clips are clamped to the video, then widened about their middle to `min_width_s` as far as the video reaches.
     """
@@ -191,7 +191,7 @@ def locate(row: EgoClipRow, layout: Layout, rule: EgoClipRule) -> Place | str:
     if piece is None:
         return "crosses a chunk boundary"
     path, begin = piece
-    return Place(path=path, start_s=start - begin, end_s=end - begin)
+    return Place(path=path, begins_s=begin, start_s=start, end_s=end)
 
 
 class _Kept:
@@ -201,6 +201,7 @@ class _Kept:
         self._root, self._layout, self._rule = root, layout, rule
         self._videos: dict[str, int] = {}
         self._present: dict[str, bool] = {}
+        self._banned: dict[str, tuple[HeldOutSpan, ...]] = {}
         self._video, self._size = array("i"), array("i")
         self._offset, self._start, self._hash = array("q"), array("d"), array("Q")
         self.total = self.bad = 0
@@ -246,8 +247,7 @@ class _Kept:
 
     def _reason(self, row: EgoClipRow) -> str | None:
         rule = self._rule
-        if row.video_uid in rule.exclude:
-            self.excluded.add(row.video_uid)
+        if self._is_excluded(row):
             return "excluded video"
         if rule.narration_source not in (None, row.narration_source):
             return "other narration pass"
@@ -264,34 +264,17 @@ class _Kept:
             return place
         return None if self._is_there(place.path) else "missing video"
 
+    def _is_excluded(self, row: EgoClipRow) -> bool:
+        if row.video_uid not in self._banned:
+            self._banned[row.video_uid] = self._rule.exclude.by_video.get(normal(row.video_uid), ())
+        # With a margin, since a clip may yet be widened.
+        start, end = row.clip_start_s - self._rule.min_width_s, row.clip_end_s + self._rule.min_width_s
+        if not any(span.meets(start, end) for span in self._banned[row.video_uid]):
+            return False
+        self.excluded.add(row.video_uid)
+        return True
+
     def _is_there(self, path: str) -> bool:
         if path not in self._present:
             self._present[path] = (self._root / path).is_file()
         return self._present[path]
-
-
-def read_excluded(paths: Iterable[Path]) -> frozenset[str]:
-    """Uids of videos that must not be trained on: one a line (`#` begins a comment); of a `.json` file, e.g. EgoMCQ's
-    or EgoSchema's, every value or key that is a UUID.
-
-    Raises MissingFileError, FormatError for a file that is no UTF-8 text or names none.
-    """
-    found: set[str] = set()
-    for path in paths:
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except OSError as error:
-            raise MissingFileError(f"{path}: cannot be read ({error.strerror})") from None
-        except UnicodeDecodeError:
-            raise FormatError(f"{path}: not UTF-8 text; expected uids of videos, one a line") from None
-        if path.suffix == ".json":
-            uids = set(UUID.findall(text))
-        else:
-            uids = {line.partition("#")[0].strip() for line in text.splitlines()} - {""}
-            wrong = sorted(uid for uid in uids if not UID.fullmatch(uid))
-            if wrong:
-                raise FormatError(f"{path}: {shorten(wrong[0])} is no uid of a video; expected one a line")
-        if not uids:
-            raise FormatError(f"{path}: names no video")
-        found |= uids
-    return frozenset(found)
