@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_tree import Tree
 
+from exo2ego.cli.__main__ import main
 from exo2ego.data.jsonfile import Fields
+from exo2ego.data.shards import open_shards
 from exo2ego.data.sources.conversations import BadRow, group_spans, iter_conversations, read_conversations
 from exo2ego.data.sources.conversations_turns import SystemText, read_turns
 from exo2ego.errors import FormatError
@@ -206,3 +208,31 @@ def test_egoexolearns_real_questions_are_read() -> None:
     assert all(one.video.path.endswith(".mp4") and one.video.start_s is None for one in good)
     assert all("<video>" not in one.turns[0].question for one in good)
     assert {one.turns[0].answer for one in good} >= {"A", "B", "C", "D"}
+
+
+def test_the_command_tells_kinds_of_entries_apart_and_does_with_system_texts_as_told(
+    tree: Tree, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video = "takes/kitchen_1/frame_aligned_videos/cam01.mp4"
+    rows = [
+        {"image": "a.jpg", "conversations": LLAVA},
+        {"conversations": [{"from": "human", "value": "Hello"}, LLAVA[1]]},
+        *({"id": f"a/{n}", "video": video, "end": 1.0 + n, "conversations": LLAVA, "system": "S."} for n in range(3)),
+        *({"id": f"b/{n}", "videos": [video], "start": 1.0, "messages": OPENAI} for n in range(200)),
+    ]
+    path = tmp_path / "mixed.json"
+    path.write_text(json.dumps(rows))
+    command = ["data", "instruct", "--source", str(path), "--videos", str(tree.root), "--frames", "4", "--size", "32"]
+    assert main([*command, "--out", str(tmp_path / "refused")]) == 0
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "bad rows: 5 (1 about pictures, 1 of text alone); the first: " in printed
+    report = open_shards(tmp_path / "refused").manifest["report"]
+    assert report["bad_row_kinds"] == {"image": 1, "text": 1, "bad": 3}
+    assert report["kinds"] == {}, "ids of other projects are no kinds of questions"
+    assert main([*command, "--system", "keep", "--out", str(tmp_path / "kept")]) == 0
+    said = {one.conversations[0][0].question for one in open_shards(tmp_path / "kept").samples}
+    assert said == {"S.\nWhat is held?", "What is held?"}
+    assert main([*command, "--system", "drop", "--out", str(tmp_path / "kept")]) == 2
+    capsys.readouterr()
+    assert main(["data", "instruct", "--source", f"ssv2={tmp_path}", "--system", "drop", "--out", "x"]) == 2
+    assert "--system goes with a file of conversations" in capsys.readouterr().err

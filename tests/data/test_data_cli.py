@@ -65,7 +65,7 @@ def test_instruct(tree: Tree, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert main(["data", "instruct", *options]) == 0
     printed = capsys.readouterr().out
     assert "conversations: 4, stored: 3 about 1 spans" in printed
-    assert "bad rows: 1; the first:" in printed
+    assert "bad rows: 1 (1 of text alone); the first:" in printed
     assert "field 'video' is missing" in " ".join(printed.split())
     assert len(open_shards(out).samples[0].conversations) == 3
     assert main(["data", "inspect", str(out)]) == 0

@@ -26,6 +26,8 @@ def main(argv: Sequence[str]) -> int:
         return _store_file(options)
     if options.videos is not None:
         raise InputError("--videos goes with a file of conversations; the folder of NAME=ROOT holds its own videos")
+    if options.system is not None:
+        raise InputError("--system goes with a file of conversations; the sources of EgoIT have no system texts")
     _refuse_unknown_kinds(options.leave_out or [], named)
     for name, root in named.items():
         own = argparse.Namespace(**vars(options))
@@ -113,12 +115,14 @@ def _store_file(options: argparse.Namespace) -> int:
     if options.videos is None:
         raise InputError("--videos is missing: the folder that the video paths of the file are relative to")
     path = Path(options.source[0])
-    conversations, bad_rows = read_conversations(path)
+    conversations, bad_rows = read_conversations(path, options.system or "refuse")
     wanted = chosen(conversations, options.limit, options.seed)
     console().print(bad_rows_line(bad_rows), markup=False)
     settings: dict[str, object] = {"kind": "instructions", "source": str(path), "videos": str(options.videos)}
     if options.limit is not None:
         settings |= {"limit": options.limit, "seed": options.seed}
+    if options.system is not None:
+        settings["system"] = options.system
     if options.dry_run:
         _show_examples(wanted, options.seed)
         return 0
@@ -193,13 +197,19 @@ def _parser() -> VerbParser:
         description="Questions and answers about videos, one stored clip per stretch of video, from\n"
         "  NAME=ROOT   a source of EgoIT in its own files: egtea, ssv2, egotimeqa, openeqa, egoexolearn\n"
         "              (docs/data/egoit.md says which files); several at once go to OUT/NAME each\n"
-        "  FILE        LLaVA / VideoLLaMA2 JSON or .jsonl, with --videos",
+        "  FILE        JSON list or .jsonl as LLaVA, VideoLLaMA2, ShareGPT, OpenAI or Video-ChatGPT have it, with\n"
+        "              --videos (docs/data/conversations.md)",
         example="exo2ego data instruct --source egtea=data/EGTEA --source ssv2=data/SSv2 --dry-run\n"
         "  exo2ego data instruct --source egtea=data/EGTEA --source ssv2=data/SSv2 --out shards/egoit --workers 8\n"
         "  exo2ego data instruct --source world/instruct/ego.json --videos world/ego_exo4d --out shards/ego",
     )
     parser.add_argument("--source", action="append", required=True, metavar="NAME=ROOT|FILE", help="what to read")
     parser.add_argument("--videos", type=Path, help="with FILE: folder that the video paths are relative to")
+    parser.add_argument(
+        "--system",
+        choices=("refuse", "drop", "keep"),
+        help="with FILE: entries with a system text: left out and counted (default), without it, or with it in front",
+    )
     add_common(parser, out_required=False)
     parser.add_argument("--dry-run", action="store_true", help="only counts and ten examples; needs no video")
     parser.add_argument("--limit", type=at_least(1), help="so many conversations of each source, chosen by --seed")

@@ -6,12 +6,16 @@ from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
 
-from exo2ego.data.sources.reading import BadRow, SourceRead
+from exo2ego.data.sources.reading import BadRow, SourceRead, Unusable
 from exo2ego.records import Conversation
 
 LISTED = 1000
 """Bad rows that a report holds; all are counted."""
 EXAMPLES = 10
+MOST_KINDS = 100
+"""With more, as the ids of other projects' files have, it is not kinds that ids end in."""
+UNSUPPORTED: Mapping[Unusable, str] = {"image": "about pictures", "text": "of text alone"}
+"""Entries that are well formed, but show no video."""
 
 
 def chosen(conversations: Sequence[Conversation], limit: int | None, seed: int) -> list[Conversation]:
@@ -43,12 +47,14 @@ def examples(conversations: Sequence[Conversation], seed: int, count: int = EXAM
 
 def report_of(read: SourceRead, stored: int, bad_videos: Sequence[BadRow]) -> dict[str, Any]:
     """What goes to the manifest: what became of every row."""
+    kinds = kinds_of(read.conversations)
     return {
         "conversations": stored,
-        "kinds": kinds_of(read.conversations),
+        "kinds": kinds if len(kinds) <= MOST_KINDS else {},
         "left_out": dict(read.left_out),
         "notes": list(read.notes),
         "bad_rows_count": len(read.bad_rows),
+        "bad_row_kinds": dict(Counter(row.kind for row in read.bad_rows)),
         "bad_videos_count": len(bad_videos),
         "bad_rows": [asdict(row) for row in read.bad_rows[:LISTED]],
         "bad_videos": [asdict(row) for row in bad_videos[:LISTED]],
@@ -67,7 +73,9 @@ def lines_of(read: SourceRead, title: str) -> list[str]:
 
 def bad_rows_line(bad: Sequence[BadRow]) -> str:
     """How many entries are unusable by themselves, and the first of them."""
-    return f"  bad rows: {len(bad)}" + _first(bad)
+    kinds = Counter(row.kind for row in bad)
+    told = [f"{kinds[kind]} {name}" for kind, name in UNSUPPORTED.items() if kinds[kind]]
+    return f"  bad rows: {len(bad)}" + (f" ({', '.join(told)})" if told else "") + _first(bad)
 
 
 def bad_videos_line(bad: Sequence[BadRow]) -> str:
