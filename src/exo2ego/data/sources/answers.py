@@ -32,6 +32,12 @@ CLAUSE = re.compile(
     r"\b(?:is|are|was|were|has|have|can|could|should|would|will|there's|it's|they're|you|i)\b", re.IGNORECASE
 )
 PROPER = re.compile(r"(?:[A-Z][a-z]*(?:['’][a-z]+)?|I|[A-Z0-9]{2,})(?:\s|$)")
+THING = (
+    r"(?:what|which)(?: (?!did\b|colou?rs?\b|time\b|day\b|number\b|way\b|direction\b|side\b|shape\b|size\b|location\b|"
+    r"place\b|room\b|hands?\b|position\b)[a-z]+){0,2}"
+)
+"""What did I take, which tool did I use: the answer is the thing itself."""
+HOW_STARTS = {"why": "to|because|so|for|since", "how": "by|with|using", "when": "before|after|while|when|as"}
 FLAGS = re.IGNORECASE
 MAX_WORDS = 14
 """Longer answers are sentences already."""
@@ -128,21 +134,56 @@ def _did(asked: str, said: str) -> str | None:
 
 
 def _did_what(asked: str, said: str) -> str | None:
-    """What, whom or where I (verb) (rest)."""
-    form = re.match(r"(?P<ask>what|who|whom|where) did i (?P<verb>[a-z]+)(?: (?P<rest>.*))?$", asked, FLAGS)
+    """What (thing), whom or where I (verb) (rest)."""
+    form = re.match(rf"(?P<ask>{THING}|who|whom|where) did I (?P<verb>[a-z]+)(?: (?P<rest>.*))?$", asked, FLAGS)
     if form is None or form["verb"] == "do" or is_past(said.partition(" ")[0]):
         return None
     verb, rest = past(form["verb"]), form["rest"] or ""
-    if form["ask"] == "where":
-        fits = (
-            PREPOSITION.match(said)
-            and not CLAUSE.search(said)
-            and not re.search(r"\b(?:before|after|when|while)\b", rest)
-        )
-        return f"I {verb} {rest} {said}" if fits else None
-    if CLAUSE.search(said) or PREPOSITION.match(said):
+    then = re.search(r"\band ([a-z]+)\b", rest)
+    if CLAUSE.search(said) or (then and then[1] in VERBS):
         return None
-    return f"I {verb} {_placed(said, rest)}"
+    if form["ask"].lower() == "where":
+        if rest in ("to", "into", "towards", "through"):
+            return None if PREPOSITION.match(said) else f"I {verb} {rest} {said}"
+        fits = PREPOSITION.match(said) and not re.search(r"\b(?:before|after|when|while)\b", rest)
+        return f"I {verb} {rest} {said}" if fits else None
+    if PREPOSITION.match(said):
+        return None
+    thing = said if form["ask"].lower().startswith("who") else with_article(said)
+    return f"I {verb} {_placed(thing, rest)}"
+
+
+def _did_how(asked: str, said: str) -> str | None:
+    """Why, how or when I did something: "to check the chain", "by hand", "before lunch"."""
+    form = re.match(r"(?P<ask>why|how|when) did I (?P<verb>[a-z]+)(?: (?P<rest>.*))?$", asked, FLAGS)
+    if form is None or not re.match(rf"(?:{HOW_STARTS[form['ask'].lower()]})\b", said):
+        return None
+    return f"I {past(form['verb'])} {form['rest'] or ''} {said}"
+
+
+def _did_or_not(asked: str, said: str) -> str | None:
+    """Did I close the fridge: yes, no."""
+    form = re.match(r"did I (?P<verb>[a-z]+)(?: (?P<rest>.*))?$", asked, FLAGS)
+    word = said.lower().rstrip(".")
+    if form is None or word not in ("yes", "no") or re.search(r"\b(?:any|or|ever)\b", form["rest"] or ""):
+        return None
+    did = past(form["verb"]) if word == "yes" else f"did not {form['verb']}"
+    return f"{word}, I {did} {form['rest'] or ''}"
+
+
+def _which_hand(asked: str, said: str) -> str | None:
+    form = re.match(r"(?:the |my )?(left|right)(?: hand)?$|(both)(?: hands)?$", said.lower())
+    if form is None or not re.match(r"(?:which|what) hands? did I use\b", asked, FLAGS):
+        return None
+    return f"I used my {form[1]} hand" if form[1] else "I used both hands"
+
+
+def _others_did(asked: str, said: str) -> str | None:
+    """What Person A did: I saw it."""
+    form = re.match(r"what did (?P<who>person [A-Z]) do\b", asked, FLAGS)
+    if form is None or not is_past(said.partition(" ")[0]):
+        return None
+    return f"I saw that {form['who'][0].upper()}{form['who'][1:]} {said}"
 
 
 def _placed(said: str, rest: str) -> str:
@@ -201,14 +242,15 @@ def _where_is(asked: str, said: str) -> str | None:
 
 def _colour(asked: str, said: str) -> str | None:
     form = re.match(
-        r"(?:what|which) (?P<ask>colou?r|colou?rs|shape) (?P<be>is|are) "
+        r"(?:what|which) (?P<ask>colou?r|colou?rs|shape) (?P<be>is|are|was|were) "
         r"(?P<thing>(?:most of |all of |some of )?(?:the |my |this |that |those |these ))(?P<of>.+)$",
         asked,
         FLAGS,
     )
     if form is None or CLAUSE.search(said):
         return None
-    return f"I see that {form['thing']}{form['of']} {form['be']} {said}"
+    seen = "saw" if form["be"].lower().startswith("w") else "see"
+    return f"I {seen} that {form['thing']}{form['of']} {form['be']} {said}"
 
 
 def _colour_of(asked: str, said: str) -> str | None:
@@ -272,7 +314,11 @@ def _what_is(asked: str, said: str) -> str | None:
 
 RULES = (
     _did,
+    _which_hand,
     _did_what,
+    _did_how,
+    _did_or_not,
+    _others_did,
     _was_doing,
     _how_many,
     _yes_no,
