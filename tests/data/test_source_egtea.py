@@ -67,11 +67,20 @@ def test_without_the_raw_file_the_index_names_the_actions(official: Path) -> Non
     (official / "action_annotation/raw_annotations/action_labels.csv").unlink()
     assert answers(EGTEA.read(official, options())) == with_raw
     (official / "action_annotation/action_idx.txt").write_text(INDEX + "Take\n")
-    with pytest.raises(FormatError, match="line 6: expected '<action> <index>', found 'Take'"):
+    with pytest.raises(FormatError, match="line 6: expected '<name> <index>', found 'Take'"):
         EGTEA.read(official, options())
     (official / "action_annotation/action_idx.txt").unlink()
     with pytest.raises(MissingFileError, match="one of them names the actions"):
         EGTEA.read(official, options())
+
+
+def test_verbs_of_several_words_are_those_that_the_verb_index_lists(official: Path) -> None:
+    folder = official / "action_annotation"
+    (folder / "raw_annotations/action_labels.csv").unlink()
+    (folder / "action_idx.txt").write_text(INDEX.replace("Wash hand", "Shake Well salad_dressing"))
+    assert "I shake the well salad dressing." in answers(EGTEA.read(official, options())).values()
+    (folder / "verb_idx.txt").write_text("Take 3\nShake Well 10\n")
+    assert "I shake well the salad dressing." in answers(EGTEA.read(official, options())).values()
 
 
 def test_whole_sessions_are_cut_by_time(official: Path) -> None:

@@ -8,7 +8,10 @@ from exo2ego.errors import InputError
 VERBS: dict[str, tuple[str, str]] = {
     "plan": ("exo2ego.cli.data_plan", "what each stage needs of an Ego-Exo4D download, what fits on a disk"),
     "clips": ("exo2ego.cli.data_clips", "an Ego-Exo4D download (or a simulated one) -> shards of ego-exo clips"),
-    "instruct": ("exo2ego.cli.data_instruct", "conversations about videos (LLaVA / VideoLLaMA2 JSON) -> shards"),
+    "instruct": (
+        "exo2ego.cli.data_instruct",
+        "the five sources of EgoIT, or a file of conversations about videos -> shards",
+    ),
     "egoclip": ("exo2ego.cli.data_egoclip", "EgoClip's table of narrated clips -> shards for the stage Init"),
     "export": ("exo2ego.cli.data_export", "shards -> conversation files and mp4 clips for other trainers"),
     "inspect": ("exo2ego.cli.data_inspect", "statistics of shards, and a page of examples"),

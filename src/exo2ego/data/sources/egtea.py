@@ -6,7 +6,7 @@ Official form (`action_annotation.zip`), where ROOT or ROOT/action_annotation ho
     test_split1.txt                         as train_split1.txt; its rows are left out
     raw_annotations/action_labels.csv       "# Clip ID ...; Clip Prefix (Unique); Video Session; Starting Time (ms);
                                             Ending Time (ms); Action Label; Verb Label; Noun Label(s)"
-    action_idx.txt                          <Action Label> <index>: used where action_labels.csv is not there
+    action_idx.txt, verb_idx.txt            <Action Label> <index>: used where action_labels.csv is not there
     ROOT/cropped_clips/<session>/<clip id>.mp4, or ROOT/videos/<session>.mp4
 
 Form of `fpv-iplab/rulstm: RULSTM/data/egtea`, where no split file is found:
@@ -113,7 +113,7 @@ def _read_official(root: Path, folder: Path, options: ReadOptions) -> SourceRead
     raw = next(
         (p for p in (folder / "raw_annotations/action_labels.csv", folder / "action_labels.csv") if p.is_file()), None
     )
-    labels = _index_labels(folder / "action_idx.txt") if raw is None else _raw_labels(raw)
+    labels = _index_labels(folder) if raw is None else _raw_labels(raw)
     cropped = (root / "cropped_clips").is_dir() or not (root / "videos").is_dir()
     official = _Official(options=options, labels=labels, by_prefix=raw is not None, cropped=cropped)
     path = folder / f"train_split{options.split}.txt"
@@ -127,12 +127,8 @@ def _read_official(root: Path, folder: Path, options: ReadOptions) -> SourceRead
 
 def _split_rows(path: Path) -> list[tuple[int, RowOrBad]]:
     """Lines of a split file; only the first two words matter (a line names one noun or several)."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise FormatError(f"{path}: cannot be read as UTF-8 text ({error.reason} at byte {error.start})") from None
     rows: list[tuple[int, RowOrBad]] = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(_text_lines(path), start=1):
         words = line.split()
         if words:
             cells = {"clip id": words[0], "action": words[1] if len(words) > 1 else ""}
@@ -152,20 +148,35 @@ def _raw_labels(path: Path) -> dict[str, Label]:
     return labels
 
 
-def _index_labels(path: Path) -> dict[str, Label]:
-    """Labels by action index: the last word of a line is the index, what stands before it is the label."""
+def _index_labels(folder: Path) -> dict[str, Label]:
+    """Labels by action index; `verb_idx.txt`, where it is there, says which verbs have several words."""
+    path = folder / "action_idx.txt"
     if not path.is_file():
         raise MissingFileError(
             f"{path}: no such file, nor raw_annotations/action_labels.csv; one of them names the actions"
         )
-    labels = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
-        text, _, index = line.strip().rpartition(" ")
+    verbs = folder / "verb_idx.txt"
+    known = [name.lower() for name in _indexed(verbs).values()] if verbs.is_file() else []
+    return {index: Label.parsed(name, known) for index, name in _indexed(path).items()}
+
+
+def _indexed(path: Path) -> dict[str, str]:
+    """Index -> name: the last word of a line is the index, what stands before it is the name."""
+    names = {}
+    for number, line in enumerate(_text_lines(path), start=1):
+        name, _, index = line.strip().rpartition(" ")
         if line.strip():
-            if not text or not index.isdigit():
-                raise FormatError(f"{path}: line {number}: expected '<action> <index>', found '{line[:60]}'")
-            labels[index] = Label.parsed(text)
-    return labels
+            if not name or not index.isdigit():
+                raise FormatError(f"{path}: line {number}: expected '<name> <index>', found '{line[:60]}'")
+            names[index] = name
+    return names
+
+
+def _text_lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{path}: cannot be read as UTF-8 text ({error.reason} at byte {error.start})") from None
 
 
 def _read_rulstm(root: Path, options: ReadOptions) -> SourceRead:

@@ -1,5 +1,6 @@
 """Labels of EGTEA Gaze+ ("Divide/Pull Apart lettuce", "Mix mixture,eating_utensil") -> what the camera wearer says."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from exo2ego.data.jsonfile import Fields
@@ -41,15 +42,17 @@ class Label:
     nouns: tuple[str, ...]
 
     @classmethod
-    def parsed(cls, text: str) -> "Label":
+    def parsed(cls, text: str, verbs: Collection[str] = ()) -> "Label":
         """An action label: a known verb of several words is one verb, else the first space parts verb and objects.
+
+        `verbs` are further known ones, in lower case.
 
         >>> Label.parsed("Mix mixture,eating_utensil")
         Label(verb='Mix', nouns=('mixture', 'eating_utensil'))
         >>> Label.parsed("Turn on faucet").verb
         'Turn on'
         """
-        known = [verb for verb in VERBS if text.lower().startswith(f"{verb} ")]
+        known = [verb for verb in (*VERBS, *verbs) if text.lower().startswith(f"{verb} ")]
         length = len(max(known, key=len)) if known else len(text.partition(" ")[0])
         nouns = tuple(noun.strip() for noun in text[length:].split(",") if noun.strip())
         return cls(verb=text[:length], nouns=nouns)
