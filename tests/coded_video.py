@@ -100,3 +100,76 @@ def audio_only() -> bytes:
         out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
     return buffer.getvalue()
+
+
+ENCODER_OPTIONS = {
+    "libx264": "preset=veryfast:threads=1:sc_threshold=0",
+    "libx265": "preset=ultrafast",
+    "libvpx": "threads=1:cpu-used=8:deadline=realtime",
+    "libvpx-vp9": "threads=1:cpu-used=8:deadline=realtime",
+    "libsvtav1": "preset=12",
+}
+"""Fast, and on one thread where they would take all."""
+
+
+def coded_stream(
+    codec: str,
+    container: str,
+    times_s: Sequence[float],
+    *,
+    gop: int = 6,
+    b_frames: int = 0,
+    open_gop: bool = False,
+    width: int = 64,
+    height: int = 48,
+    pix_fmt: str = "yuv420p",
+    ticks_per_s: int = 1000,
+    fps: int = 10,
+    container_options: dict[str, str] | None = None,
+) -> bytes:
+    """A video in any codec and container: frame n shows its number n and carries the time `times_s[n]` exactly."""
+    options = dict(pair.split("=") for pair in ENCODER_OPTIONS.get(codec, "").split(":") if pair)
+    if codec == "libx264":
+        options |= {"bf": str(b_frames), "x264-params": f"open-gop={int(open_gop)}:b-adapt=0:keyint-min={gop}"}
+    elif codec == "libx265":
+        options["x265-params"] = (
+            f"bframes={b_frames}:b-adapt=0:keyint={gop}:min-keyint={gop}:scenecut=0:open-gop={int(open_gop)}:pools=1:"
+            "frame-threads=1:log-level=none"
+        )
+    elif codec == "libsvtav1":
+        options["svtav1-params"] = f"lp=1:keyint={gop}:scd=0"
+    elif codec.startswith("mpeg"):
+        options |= {"bf": str(b_frames), "flags": "-cgop" if open_gop else "+cgop", "sc_threshold": "1000000000"}
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format=container, container_options=container_options or {}) as out:
+        stream = out.add_stream(codec, rate=fps, options=options)
+        stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
+        stream.codec_context.gop_size = gop
+        stream.codec_context.time_base = base = Fraction(1, ticks_per_s)
+        for number, time_s in enumerate(times_s):
+            frame = av.VideoFrame.from_ndarray(coded_frame(number, width, height), format="rgb24")
+            frame.pts, frame.time_base = round(time_s / base), base
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return buffer.getvalue()
+
+
+def retimed(
+    content: bytes, container: str, times_s: Sequence[float], container_options: dict[str, str] | None = None
+) -> bytes:
+    """The same frames (no B-frames) in a container, on display from other times on."""
+    buffer = io.BytesIO()
+    options = container_options or {}
+    with (
+        av.open(io.BytesIO(content)) as source,
+        av.open(buffer, "w", format=container, container_options=options) as out,
+    ):
+        stream = source.streams.video[0]
+        copy = out.add_stream_from_template(stream)
+        copy.time_base = Fraction(1, 1000)
+        for place, packet in zip(range(len(times_s)), source.demux(stream), strict=False):
+            packet.time_base = Fraction(1, 1000)
+            packet.pts, packet.dts = round(times_s[place] * 1000), round(min(times_s[place:]) * 1000)
+            packet.stream = copy
+            out.mux(packet)
+    return buffer.getvalue()

@@ -16,7 +16,14 @@ BELOW_ALL = {"records", "errors"}
 """Modules that every package may use; they import nothing but `errors` themselves."""
 
 IMPORTERS = {
-    "av": {"data/video.py", "sim/encode.py"},
+    "av": {
+        "data/video.py",
+        "data/video_open.py",
+        "data/video_decode.py",
+        "data/video_picture.py",
+        "data/video_write.py",
+        "sim/encode.py",
+    },
     "mujoco": {"sim/render.py"},
     "fastapi": {"inference/server.py", "data/view_server.py"},
     "uvicorn": {"inference/server.py", "data/view_server.py"},

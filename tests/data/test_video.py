@@ -10,7 +10,7 @@ from coded_video import audio_only, coded_frame, cut_by_copy, make_video, number
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exo2ego.data import video
+from exo2ego.data import video_rules
 from exo2ego.data.video import decode_at, probe, read_clip, read_frames, sample_times, write_video
 from exo2ego.errors import Exo2EgoError, MissingFileError, OutputError, VideoError
 
@@ -171,15 +171,15 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
 
 def test_caps_hold_before_memory_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(VideoError, match="frames asked"):
-        read_frames(SHORT_GOP, np.zeros(video.MAX_FRAMES + 1))
-    monkeypatch.setattr(video, "MAX_BYTES", 3 * 64 * 48 * 3)
+        read_frames(SHORT_GOP, np.zeros(video_rules.MAX_FRAMES + 1))
+    monkeypatch.setattr(video_rules, "MAX_BYTES", 3 * 64 * 48 * 3)
     with pytest.raises(VideoError, match="ask for fewer"):
         read_frames(SHORT_GOP, [0.0, 0.1, 0.2, 0.3])
-    monkeypatch.setattr(video, "MAX_PIXELS", 1000)
+    monkeypatch.setattr(video_rules, "MAX_PIXELS", 1000)
     with pytest.raises(VideoError, match="more than 1000 px"):
         probe(SHORT_GOP)
-    monkeypatch.setattr(video, "MAX_PIXELS", 10**6)
-    monkeypatch.setattr(video, "MAX_DURATION_S", 5.0)
+    monkeypatch.setattr(video_rules, "MAX_PIXELS", 10**6)
+    monkeypatch.setattr(video_rules, "MAX_DURATION_S", 5.0)
     with pytest.raises(VideoError, match="at most 5 s"):
         probe(SHORT_GOP)
 
