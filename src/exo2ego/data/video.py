@@ -18,11 +18,12 @@ from exo2ego.data import video_rules as rules
 from exo2ego.data.video_decode import decode_times, shown_from
 from exo2ego.data.video_open import Opened, opened
 from exo2ego.data.video_picture import Frame, as_rgb, rotation_of, squarer
-from exo2ego.data.video_rules import Source, name_of
+from exo2ego.data.video_rules import MAX_PIXELS, Source, name_of
 from exo2ego.data.video_write import write_video
 from exo2ego.errors import VideoError
 
 __all__ = [
+    "MAX_PIXELS",
     "Frame",
     "Source",
     "VideoInfo",
@@ -51,8 +52,8 @@ class VideoInfo:
     """As the container counts; duration times rate where it does not."""
     rotation_deg: int
     """Counter-clockwise turn that the file asks of the player: 0, 90, 180 or 270; `read_frames` has applied it."""
-    codec: str
-    """By FFmpeg's name: h264, hevc, vp9, av1, ..."""
+    codec: str = ""
+    """By FFmpeg's name: h264, hevc, vp9, av1, ...; empty for what is no coded video (a folder of pictures)."""
 
 
 def probe(source: Source) -> VideoInfo:
