@@ -225,7 +225,9 @@ def _choose(
             f"(allowed distance {allowed:.3f} s); the video is cut short or the time is outside it"
         )
     if not nearest.is_intact:
-        return VideoError(f"{video.name}: the frame at {nearest.time_s:.3f} s is damaged; {ADVICE} or leave it out")
+        return VideoError(
+            f"{video.name}: the frame at {nearest.time_s:.3f} s is damaged or cut short; {ADVICE} or leave it out"
+        )
     return nearest.frame
 
 
