@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from exo2ego.data import video_rules as rules
 from exo2ego.data.video_decode import decode_times, shown_from
 from exo2ego.data.video_open import Opened, opened
-from exo2ego.data.video_picture import Frame, as_rgb, rotation_of, squarer
+from exo2ego.data.video_picture import Frame, as_rgb, naming, rotation_of, squarer
 from exo2ego.data.video_rules import MAX_PIXELS, Source, name_of
 from exo2ego.data.video_write import write_video
 from exo2ego.errors import VideoError
@@ -65,7 +65,8 @@ def probe(source: Source) -> VideoInfo:
         first = next(shown_from(video, 0.0), None)
         if first is None:
             raise VideoError(f"{video.name}: not one frame can be decoded; the file is damaged or cut short")
-        rotation = rotation_of(first.frame)
+        with naming(video.name):
+            rotation = rotation_of(first.frame)
         size = (first.frame.width, first.frame.height)
         width, height = size if rotation % 180 == 0 else size[::-1]
         return VideoInfo(

@@ -17,8 +17,8 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from exo2ego.data import video_rules as rules
-from exo2ego.data.video_open import ADVICE, Opened, rewind
-from exo2ego.data.video_picture import Frame
+from exo2ego.data.video_open import ADVICE, Opened, packets_of, rewind
+from exo2ego.data.video_picture import Frame, naming
 from exo2ego.errors import VideoError
 
 _STEPS_BACK_S = (0.0, 2.0, 10.0, 60.0)
@@ -79,7 +79,10 @@ def _after_seek(video: Opened, target_s: float | None) -> Iterator[Shown]:
             ticks = math.floor((target_s + video.start_s) / video.base_s)
             video.container.seek(ticks, stream=video.stream, backward=True)
     except av.error.FFmpegError:
-        return
+        # A file cut short may have no index. From where it stands now (at the start, if it was not read yet) frames
+        # still come with their own times.
+        if target_s is not None or video.is_counted:
+            return
     yield from _Display(video, from_key=target_s is not None).frames()
 
 
@@ -116,7 +119,7 @@ class _Display:
     def _packets(self) -> Iterator["Packet[VideoStream]"]:
         """From the first key packet on; ends where the container cannot be read further."""
         try:
-            for packet in self._video.container.demux(self._video.stream):
+            for packet in packets_of(self._video.container, self._video.stream):
                 if packet.size == 0 and packet.dts is not None:
                     continue  # avi: the frame before is to stay; to the decoder it would mean the end
                 if packet.size and not self._take(packet):
@@ -204,7 +207,8 @@ def _decode_run(
             yield position, chosen
             continue
         if done is None or done[0] is not chosen:
-            done = (chosen, convert(chosen))
+            with naming(video.name):
+                done = (chosen, convert(chosen))
         yield position, done[1]
 
 

@@ -9,6 +9,7 @@ from fractions import Fraction
 
 import av
 from av.container import InputContainer
+from av.packet import Packet
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
@@ -135,7 +136,7 @@ def _scanned(
 ) -> tuple[float, float]:
     """Duration and rate of a file that says neither (a live recording): every packet is looked at, none decoded."""
     times: list[float] = []
-    for packet in container.demux(stream):
+    for packet in packets_of(container, stream):
         if packet.pts is not None:
             times.append(float(packet.pts * base_s))
             if len(times) > rules.MAX_STORED_FRAMES:
@@ -150,21 +151,25 @@ def _scanned(
 
 def _beginning(container: InputContainer, stream: VideoStream, base_s: Fraction) -> tuple[float, bool]:
     """Time of the first frame, and whether the file stores no display times: an avi whose frames are decoded in another
-    order than displayed (FFmpeg then makes times up), or a matroska made from one."""
+    order than displayed (FFmpeg then makes times up)."""
     kind = container.format.name
-    if stream.start_time is not None and kind not in ("avi", "matroska,webm"):
+    if stream.start_time is not None and kind != "avi":
         return float(stream.start_time * base_s), False
-    first: list[int] = []
+    if kind not in ("avi", "mpegts", "mpeg"):
+        return (container.start_time or 0) / av.time_base, False
     rewind(container, stream)  # FFmpeg makes other times up after a seek than before
-    is_counted = False
-    for packet in itertools.islice(container.demux(stream), _PEEK_PACKETS):
-        if packet.dts is not None:
-            is_counted = is_counted or packet.pts is None or (kind == "avi" and packet.pts != packet.dts)
-        if packet.pts is not None:
-            first.append(packet.pts)
+    first = [(p.pts, p.dts) for p in itertools.islice(packets_of(container, stream), _PEEK_PACKETS) if p.size]
     rewind(container, stream)
-    ticks = stream.start_time if stream.start_time is not None else min(first, default=0)
-    return float(ticks * base_s), is_counted
+    if kind == "avi":
+        return float((stream.start_time or 0) * base_s), any(pts != dts for pts, dts in first)
+    return float(min((pts for pts, _ in first if pts is not None), default=0) * base_s), False
+
+
+def packets_of(container: InputContainer, stream: VideoStream) -> Iterator["Packet[VideoStream]"]:
+    """The stream's packets from here on, and an empty one at the end. Raises FFmpegError."""
+    # PyAV stumbles at the end of the file over streams that began in the middle of it (damaged mpegts).
+    with contextlib.suppress(IndexError):
+        yield from container.demux(stream)
 
 
 def rewind(container: InputContainer, stream: VideoStream) -> None:

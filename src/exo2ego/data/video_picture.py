@@ -1,9 +1,11 @@
 """Decoded frames to arrays: RGB, turned as the file asks of a player, at full size or as a small square."""
 
+import contextlib
 import math
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+import av
 import numpy as np
 from av.sidedata.sidedata import SideData
 from av.video.frame import VideoFrame
@@ -13,6 +15,19 @@ from numpy.typing import NDArray
 from exo2ego.errors import VideoError
 
 Frame = NDArray[np.uint8]
+
+
+@contextlib.contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Puts the name of the video before what is said about its pictures."""
+    try:
+        yield
+    except MemoryError:
+        raise VideoError(f"{name}: needs more memory than there is") from None
+    except VideoError as error:
+        raise VideoError(f"{name}: {error}") from None
+    except av.error.FFmpegError as error:
+        raise VideoError(f"{name}: its pictures cannot be made RGB ({error.strerror}); re-encode it") from None
 
 
 def as_rgb() -> Callable[[VideoFrame], Frame]:
@@ -53,7 +68,7 @@ def rotation_of(frame: VideoFrame) -> int:
     angle = round(frame.rotation) % 360 if math.isfinite(frame.rotation) else frame.rotation
     if angle % 90 != 0:
         raise VideoError(
-            f"the video asks to be turned by {angle} degrees; only quarter turns are possible: "
+            f"asks to be turned by {angle} degrees; only quarter turns are possible: "
             "re-encode it (ffmpeg -i IN OUT.mp4)"
         )
     return int(angle)
