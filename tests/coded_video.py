@@ -173,3 +173,25 @@ def retimed(
             packet.stream = copy
             out.mux(packet)
     return buffer.getvalue()
+
+
+def with_child(content: bytes, path: Sequence[bytes], child: bytes, instead_of: bytes) -> bytes:
+    """The mp4 (header behind the pictures) with a box added to, or replaced in, the box at a path like (moov, trak)."""
+    at, end = 0, len(content)
+    for kind in path:
+        while content[at + 4 : at + 8] != kind:
+            at += int.from_bytes(content[at : at + 4], "big")
+            assert at < end, kind
+        size = int.from_bytes(content[at : at + 4], "big")
+        if len(path) == 1:
+            break
+        inner = with_child(content[at + 8 : at + size], path[1:], child, instead_of)
+        return content[:at] + (8 + len(inner)).to_bytes(4, "big") + kind + inner + content[at + size :]
+    body = content[at + 8 : at + size]
+    kept, place = b"", 0
+    while place < len(body):
+        length = int.from_bytes(body[place : place + 4], "big")
+        kept += b"" if body[place + 4 : place + 8] == instead_of else body[place : place + length]
+        place += length
+    inner = kept + child
+    return content[:at] + (8 + len(inner)).to_bytes(4, "big") + path[0] + inner + content[at + size :]

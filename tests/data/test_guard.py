@@ -156,12 +156,14 @@ def test_ctrl_c_reaches_the_parent_only(guard: Guard) -> None:
 
 
 def test_after_ctrl_c_no_late_answer_meets_the_next_question(guard: Guard) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
     timer = threading.Timer(0.3, signal.pthread_kill, [threading.main_thread().ident, signal.SIGINT])
     guard.call(child_pid)
     timer.start()
     with pytest.raises(KeyboardInterrupt):
         guard.call(sleep_s, "a.mp4", 30.0)
     timer.join()
+    signal.signal(signal.SIGINT, before)
     assert isinstance(guard.call(child_pid), int)
 
 

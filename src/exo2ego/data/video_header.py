@@ -66,6 +66,8 @@ class _Mp4:
         self._file, self._name = file, name
         self._left = rules.MAX_BOXES
         self._tracks = 0
+        self._stretches, self._is_reordered = 0, False
+        """Of the present track."""
 
     def check(self, size: int) -> None:
         for box in self._boxes(0, size, 0):
@@ -73,12 +75,23 @@ class _Mp4:
                 self._tracks += 1
                 if self._tracks > rules.MAX_STREAMS:
                     raise self._refusal(f"more than {rules.MAX_STREAMS} tracks")
+                self._stretches, self._is_reordered = 0, False
+            elif box.kind == b"elst":
+                self._stretches = self._count_stretches(box)
+            elif box.kind == b"ctts":
+                self._is_reordered = True
             elif box.kind == b"cmov":
                 raise self._refusal("a compressed header")
             elif box.kind in (b"stsz", b"stz2"):
                 self._allow(self._number(box.body_at + 8), "frames in one track")
             elif box.kind == b"trun":
                 self._check_run(box)
+            if self._stretches > 1 and self._is_reordered:
+                # FFmpeg shows some of them a frame late.
+                raise VideoError(
+                    f"{self._name}: shows several stretches of itself (an edit list) and has B-frames, which cannot be "
+                    "timed to the frame; re-encode it (ffmpeg -i IN OUT.mp4)"
+                )
 
     def _boxes(self, at: int, end: int, depth: int) -> Iterator[_Box]:
         """Every box, those that hold boxes before what they hold; stops where the file stops making sense."""
@@ -106,6 +119,14 @@ class _Mp4:
         self._allow(count, "frames in one fragment")
         if count * each > box.end - box.body_at:
             raise self._refusal(f"a fragment of {count} frames that is too short for them")
+
+    def _count_stretches(self, box: _Box) -> int:
+        """`elst`: its entries that show something (ISO 14496-12, 8.6.6)."""
+        is_long = self._number(box.body_at) >> 24 == 1
+        each, media_at = (20, 8) if is_long else (12, 4)
+        count = min(self._number(box.body_at + 4), (box.end - box.body_at - 8) // each, rules.MAX_BOXES)
+        starts = (self._number(box.body_at + 8 + place * each + media_at) for place in range(count))
+        return sum(start != 0xFFFFFFFF for start in starts)
 
     def _allow(self, count: int, what: str) -> None:
         if count > rules.MAX_STORED_FRAMES:

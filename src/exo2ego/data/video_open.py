@@ -71,6 +71,8 @@ def reported(name: str) -> Iterator[None]:
         reason = " ".join(str(error.strerror).split())
         if isinstance(error, av.error.InvalidDataError):
             reason = "it is cut short or not a video"
+        elif isinstance(error, av.error.EOFError | OSError):
+            reason = f"it is cut short or damaged ({reason})"
         elif isinstance(error, av.error.ArgumentError):  # FFmpeg's word for what is not on the list of containers
             reason = f"it is none of the containers that are read ({rules.FORMATS}); {ADVICE}"
         raise VideoError(f"{name}: cannot be opened as a video: {reason}") from None
@@ -80,7 +82,9 @@ def _describe(name: str, container: InputContainer) -> Opened:
     stream = _picture_stream(name, container)
     context = stream.codec_context
     if context.width <= 0 or context.height <= 0:
-        raise VideoError(f"{name}: the video stream does not say its size; it is cut short or damaged")
+        raise VideoError(
+            f"{name}: its picture size is absent or above {rules.MAX_PIXELS} px; it is cut short, damaged or too large"
+        )
     if context.width * context.height > rules.MAX_PIXELS:
         raise VideoError(f"{name}: {context.width} x {context.height} px is more than {rules.MAX_PIXELS} px in a frame")
     context.options = {"max_pixels": str(rules.MAX_PIXELS)}
@@ -107,7 +111,7 @@ def _picture_stream(name: str, container: InputContainer) -> VideoStream:
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not streams:
         others = sorted({"a cover picture" if s.type == "video" else s.type for s in container.streams})
-        raise VideoError(f"{name}: holds no video, only {', '.join(others) or 'nothing'}")
+        raise VideoError(f"{name}: holds no video{', only ' if others else ' and nothing else'}{', '.join(others)}")
     stream = streams[0]
     if stream.codec_context is None:
         raise VideoError(f"{name}: the video stream has no known codec")
