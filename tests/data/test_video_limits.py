@@ -56,7 +56,7 @@ HARMFUL = {
     "a fragment too short": (patched(FRAGMENTS, b"trun", 8, struct.pack(">I", 10**6)), "too short for them"),
     "a compressed header": (box(b"ftyp", b"qt  ") + box(b"moov", box(b"cmov", bytes(40))), "a compressed header"),
     "65 tracks": (box(b"ftyp", b"isom") + box(b"moov", box(b"trak", b"") * 65), "more than 64 tracks"),
-    "10 billion pixels": (patched(RAW, b"strf", 12, struct.pack("<ii", 10**5, 10**5)), "its picture size is absent or"),
+    "10 billion pixels": (patched(RAW, b"strf", 12, struct.pack("<ii", 10**5, 10**5)), "picture size is absent or"),
     "900 million pixels": (
         patched(RAW, b"strf", 12, struct.pack("<ii", 30_000, 30_000)),
         "its picture size is absent or",
