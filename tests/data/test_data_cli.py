@@ -102,7 +102,7 @@ def test_mistakes_are_one_line(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("verb", ["plan", "clips", "instruct", "inspect"])
+@pytest.mark.parametrize("verb", ["plan", "check", "clips", "instruct", "inspect"])
 def test_help_shows_an_example(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as left:
         main(["data", verb, "--help"])

@@ -7,6 +7,7 @@ from exo2ego.errors import InputError
 
 VERBS: dict[str, tuple[str, str]] = {
     "plan": ("exo2ego.cli.data_plan", "what each stage needs of an Ego-Exo4D download, what fits on a disk"),
+    "check": ("exo2ego.cli.data_check", "is an Ego-Exo4D download whole? missing and bad files, bad rows"),
     "clips": ("exo2ego.cli.data_clips", "an Ego-Exo4D download (or a simulated one) -> shards of ego-exo clips"),
     "instruct": (
         "exo2ego.cli.data_instruct",

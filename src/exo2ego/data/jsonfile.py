@@ -61,6 +61,13 @@ class Fields:
             raise self.fail(field, "a finite number")
         return float(value)
 
+    def integer(self, field: str) -> int:
+        """A whole number, exactly."""
+        value = self.data.get(field)
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise self.fail(field, "a whole number")
+        return value
+
     def flag(self, field: str, default: bool | None = None) -> bool:
         """A boolean, also as 0/1, "0"/"1" or "true"/"false" (Ego-Exo4D has all of them)."""
         value = self.data.get(field)
