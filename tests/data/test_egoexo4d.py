@@ -110,6 +110,7 @@ BAD_ROWS = [
     ("takes/1/duration_sec", "long", r"row 1 \(take uid-b\): field 'duration_sec' is \"long\"; expected a finite"),
     ("takes/1/duration_sec", -2.0, "expected more than 0"),
     ("takes/1/take_uid", "uid-a", "expected a uid that no earlier row has"),
+    ("takes/1/take_uid", "uid-b\n--force", "expected a uid without blanks"),
     ("takes/1", "uid-b", "row 1: expected an object"),
     ("takes/0/capture", None, "field 'capture' is missing"),
     ("takes/0/capture/cameras", 3, "field 'cameras' is 3; expected a list"),

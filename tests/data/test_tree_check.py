@@ -157,12 +157,14 @@ def test_what_has_not_changed_is_not_opened_again(tree: Tree, tmp_path: Path, mo
     assert checked(tree, tmp_path / "out").opened == 1
 
 
-def test_killed_in_the_middle_it_goes_on(tree: Tree, tmp_path: Path) -> None:
-    """kill -9; what the log holds by then is not opened again, and no decoder outlives its parent."""
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
+def test_stopped_in_the_middle_it_goes_on(tree: Tree, tmp_path: Path, number: int, code: int) -> None:
+    """kill -9 and Ctrl-C: what the log holds by then is not opened again."""
     root, out = tree.save(), tmp_path / "out"
     script = textwrap.dedent(
         f"""
-        import sys
+        import signal, sys
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.path.insert(0, {str(Path(check_fakes.__file__).parent)!r})
         import check_fakes
         from exo2ego.cli.__main__ import main
@@ -178,8 +180,10 @@ def test_killed_in_the_middle_it_goes_on(tree: Tree, tmp_path: Path) -> None:
         assert time.monotonic() < until
         assert process.poll() is None
         time.sleep(0.02)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.send_signal(number)
+    began = time.monotonic()
+    assert process.wait(timeout=60) == code
+    assert time.monotonic() - began < 20
     done = log.read_bytes().count(b"\n") - 1
     check = checked(tree, out)
     assert 2 <= done < 6

@@ -130,6 +130,8 @@ def _read_takes(
         try:
             row = Fields(data, f"{path}: row {number}")
             uid = row.text("take_uid")
+            if uid.split() != [uid]:
+                raise row.fail("take_uid", "a uid without blanks")  # lists of takes have one a line
             row = Fields(data, f"{path}: row {number} (take {uid})")
             if uid in known:
                 raise row.fail("take_uid", "a uid that no earlier row has")
