@@ -1,6 +1,7 @@
 """`exo2ego data plan`: what a user reads and gets as files, from texts alone and with videos there."""
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,22 @@ def test_texts_alone_are_enough_and_estimates_say_so(tree: Tree, capsys: pytest.
     said = capsys.readouterr().out
     assert "1,000 bytes a second of video, as given" in said
     assert "about 36.0 kB" in said
+
+
+def test_the_check_it_advises_needs_the_same_videos(
+    tree: Tree, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The line printed, given as it stands, in the folder where the plan was made."""
+    flags = ["--splits", "train", "val", "--views", "best", "--keep-unsure", "--uids-out", str(tmp_path / "takes.txt")]
+    assert main(["data", "plan", str(tree.root), *flags, "--json", str(tmp_path / "plan.json")]) == 0
+    said = capsys.readouterr().out
+    line = next(line for line in said.splitlines() if line.startswith("afterwards: exo2ego "))
+    words = shlex.split(line.removeprefix("afterwards: exo2ego "))
+    assert main([*words, "--out", str(tmp_path / "out"), "--json", str(tmp_path / "check.json")]) == 0
+    planned = json.loads((tmp_path / "plan.json").read_text())["takes"]
+    checked = json.loads((tmp_path / "check.json").read_text())["videos"]
+    assert {video["video"] for video in checked} == {path for one in planned for path in (one["ego"], *one["exos"])}
+    assert len(checked) == 3 + 2 + 2, "kitchen_1 has two best views, bench_2 and desk_3 one each"
 
 
 def test_a_stage_alone(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,6 +13,7 @@ from exo2ego.data.download_needs import Totals
 from exo2ego.data.download_plan import Plan, by_scenario
 from exo2ego.data.download_sizes import PART_BYTES, SMALL_PART, VIDEO_HOURS, show_bytes
 from exo2ego.data.download_sources import INSTRUCTION_SOURCES
+from exo2ego.data.pairs import FilterRule
 from exo2ego.data.text_table import text_table
 
 SHOWN_TAKES = 5
@@ -86,7 +87,11 @@ def _chosen(plan: Plan) -> Iterator[str]:
     yield text_table(["scenario", "takes", "universities", "narrations", "pairs", "fetched"], rows)
     if plan.missing_scenarios:
         yield f"warning: the budget holds no take of {', '.join(plan.missing_scenarios)}"
-    yield f"the downloader brings {plan.fetched} of videos; {plan.kept} of it must stay"
+    there = plan.fetched.total - plan.fetched.estimated
+    yield (
+        f"the downloader brings {plan.fetched} of videos ({show_bytes(there)} is there already); "
+        f"{plan.kept} of it must stay"
+    )
     if plan.chosen:
         yield "the first takes and their files (all: --files-out, --json):"
     for need in sorted(plan.chosen, key=lambda need: need.take.take_name)[:SHOWN_TAKES]:
@@ -126,9 +131,17 @@ def _commands(plan: Plan, uids_file: Path | None) -> Iterator[str]:
         yield "  the last line brings every take; write the list with --uids-out FILE to bring only those above"
     if plan.spec.part == SMALL_PART:
         yield "  it brings all cameras of a take whatever --views says; --unneeded-out FILE lists what to delete then"
-    yield f"afterwards: exo2ego data check {shlex.quote(str(plan.root))}" + (
-        f" --takes {shlex.quote(str(uids_file))}" if uids_file else ""
-    )
+    listed = f" --takes {shlex.quote(str(uids_file))}" if uids_file else ""
+    yield f"afterwards: exo2ego data check {shlex.quote(str(plan.root))}{listed}{_flags(plan.spec.filters)}"
+
+
+def _flags(filters: FilterRule) -> str:
+    """What makes `data check` and `data clips` need the same as this plan; nothing where all is as by default."""
+    plain = FilterRule()
+    flags = "" if filters.splits == plain.splits else f" --splits {' '.join(filters.splits)}"
+    flags += "" if filters.views == plain.views else f" --views {filters.views}"
+    names = ("keep_rejected", "keep_unsure", "keep_not_ego_visible", "keep_other_subjects")
+    return flags + "".join(f" --{name.replace('_', '-')}" for name in names if getattr(filters, name))
 
 
 def _instructions(plan: Plan) -> Iterator[str]:
