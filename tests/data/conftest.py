@@ -1,5 +1,6 @@
 """Fixtures: the tiny download with numbered frames."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -33,3 +34,21 @@ def tree(tmp_path: Path, numbered: dict[str, bytes]) -> Tree:
             path.write_bytes(numbered[camera])
     made.save()
     return made
+
+
+REAL = Path(__file__).parents[3] / "shared" / "data" / "ego_exo4d"
+
+
+@pytest.fixture
+def docsample(tmp_path: Path) -> Path:
+    """A root with the documentation's one take; the descriptions, which are another take's, are lent its uid."""
+    if not REAL.is_dir():
+        pytest.skip("the documentation's samples (../shared/data/ego_exo4d) are not here")
+    root = tmp_path / "docsample"
+    (root / "annotations").mkdir(parents=True)
+    shutil.copy(REAL / "takes.docsample.json", root / "takes.json")
+    shutil.copy(REAL / "splits.schema.json", root / "annotations" / "splits.json")
+    sample = (REAL / "atomic_descriptions.docsample.json").read_text()
+    lent = sample.replace("3c489f86-8896-4c86-8a5a-929999799d36", "13f01c79-5bfd-42f5-90ce-ee350aa1c3ad")
+    (root / "annotations" / "atomic_descriptions_train.json").write_text(lent)
+    return root

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_data_plan import kinds
+from json_shape import shape_of
 from tiny_tree import Tree, annotation, description
 
 from exo2ego.cli.__main__ import main
@@ -90,7 +90,7 @@ def test_the_json_of_a_check_has_its_form(tree: Tree, tmp_path: Path) -> None:
         "codec": "str",
         "all_decoded": "bool",
     }
-    assert kinds(record) == {
+    assert shape_of(record) == {
         "version": "int",
         "root": "str",
         "is_whole": "bool",
@@ -115,6 +115,16 @@ def test_the_json_of_a_check_has_its_form(tree: Tree, tmp_path: Path) -> None:
     assert (record["version"], record["states"]) == (1, {"bad": 1, "fine": 4, "missing": 1})
     gone: dict[str, Any] = next(video for video in record["videos"] if video["state"] == "missing")
     assert (gone["size_bytes"], gone["facts"], gone["reason"]) == (None, None, None)
+
+
+def test_the_documentation_sample_checked(docsample: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A real take whose videos were never downloaded; the documentation's best cameras are none of its two."""
+    assert main(["data", "check", str(docsample), "--out", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr().out
+    assert "needed: 2 videos of 1 takes; there: 0, readable: 0 (0.0 h), bad: 0, missing: 2" in said
+    assert "missing video: cmu_bike01_2 takes/cmu_bike01_2/frame_aligned_videos/downscaled/448/aria01_214-1.mp4" in said
+    assert "best exo is no camera: cmu_bike01_2: best_exo of the take is cam04; it has cam01" in said
+    assert "best_exo of 3 descriptions is cam02; it has cam01" in said
 
 
 def test_the_folder_for_what_is_known_lies_here_by_default(

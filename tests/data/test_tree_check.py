@@ -17,6 +17,7 @@ import av
 import check_fakes
 import pytest
 from coded_video import make_video, steady
+from download_fakes import need
 from hypothesis import given
 from hypothesis import strategies as st
 from tiny_tree import Tree
@@ -26,7 +27,7 @@ from exo2ego.data.download_needs import needs
 from exo2ego.data.download_sizes import Sizes
 from exo2ego.data.egoexo4d import read_root
 from exo2ego.data.pairs import FilterRule
-from exo2ego.data.tree_check import Tolerance, TreeCheck, check_tree
+from exo2ego.data.tree_check import Tolerance, TreeCheck, check_tree, take_findings
 from exo2ego.data.tree_check_log import CHECKED, Asked, Checked, CheckLog
 from exo2ego.data.tree_check_report import write_quarantine
 from exo2ego.data.tree_check_video import VideoFacts
@@ -269,6 +270,53 @@ facts = st.builds(
     codec=st.text(max_size=8),
     all_decoded=st.booleans(),
 )
+
+
+looked_at = (
+    st.none()
+    | st.just("it is damaged")
+    | st.builds(
+        VideoFacts,
+        duration_s=st.integers(595, 605).map(lambda tenths: tenths / 10),
+        fps=st.sampled_from([30.0, 29.97, 15.0]),
+        frames=st.integers(1795, 1805),
+        width_px=st.just(64),
+        height_px=st.just(64),
+        rotation_deg=st.just(0),
+        codec=st.just("h264"),
+        all_decoded=st.just(False),
+    )
+)
+
+
+@given(ego=looked_at, exo=looked_at, frames=st.integers(0, 5), tenths=st.integers(0, 5))
+def test_comparisons_are_those_of_the_table_in_the_docs(
+    ego: VideoFacts | str | None, exo: VideoFacts | str | None, frames: int, tenths: int
+) -> None:
+    """Every pair of an absent, bad or readable ego and exo video of a take of 60 s."""
+    one = need("u", "Cooking", "cmu", 1, 1)
+    known = {
+        stream.path: Checked(
+            video=stream.path,
+            size_bytes=1,
+            mtime_ns=1,
+            asked=Asked(),
+            facts=found if isinstance(found, VideoFacts) else None,
+            reason=found if isinstance(found, str) else None,
+        )
+        for stream, found in ((one.ego, ego), (one.exos[0], exo))
+        if found is not None
+    }
+    expected = [("bad video", name) for name, found in (("ego", ego), ("exo", exo)) if isinstance(found, str)]
+    for name, found in (("ego", ego), ("exo", exo)):
+        if isinstance(found, VideoFacts) and abs(round(found.duration_s * 10) - 600) > tenths:
+            expected.append(("wrong length", name))
+    if isinstance(ego, VideoFacts) and isinstance(exo, VideoFacts):
+        expected += [("frames differ", "exo")] if abs(ego.frames - exo.frames) > frames else []
+        expected += [("rates differ", "exo")] if (ego.fps == 15.0) != (exo.fps == 15.0) else []
+    tolerance = Tolerance(duration_s=tenths / 10 + 1e-6, frames=frames)
+    found = [(f.kind, "ego" if f.video == one.ego.path else "exo") for f in take_findings(one, known, tolerance)]
+    assert sorted(found) == sorted(expected)
 
 
 @given(

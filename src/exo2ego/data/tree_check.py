@@ -102,7 +102,7 @@ def check_tree(
     findings = [
         *annotation_findings(dataset),
         *_missing(needed, known),
-        *(finding for need in found for finding in _take_findings(need, known, tolerance)),
+        *(finding for need in found for finding in take_findings(need, known, tolerance)),
         *clock_findings,
     ]
     return TreeCheck(
@@ -133,7 +133,7 @@ def _missing(needed: Mapping[str, Take], known: Mapping[str, Checked]) -> list[F
     ]
 
 
-def _take_findings(need: TakeNeed, known: Mapping[str, Checked], tolerance: Tolerance) -> Iterable[Finding]:
+def take_findings(need: TakeNeed, known: Mapping[str, Checked], tolerance: Tolerance) -> Iterable[Finding]:
     """Each video by itself, then the exo videos against the ego video."""
     name = need.take.take_name
     for stream in (need.ego, *need.exos):
