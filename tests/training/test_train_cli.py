@@ -51,6 +51,20 @@ def complaint(capsys: pytest.CaptureFixture[str]) -> str:
         (["--stage", "teacher", "--out", "x", "--data", "gone"], "gone: no such folder"),
         (["--stage", "teacher", "--out", "x", "--data", "."], "no manifest.json"),
         (["--stage", "initial", "--recipe", "paper", "--out", "x"], "has no random start"),
+        (["--stage", "teacher", "--out", "x", "--tokens-per-batch", "0"], "must be at least 1"),
+        (
+            ["--stage", "teacher", "--out", "x", "--tokens-per-batch", "9", "--batch-size", "2"],
+            "exactly one of batch_size and tokens_per_batch",
+        ),
+        (
+            ["--stage", "teacher", "--out", "x", "--bucket-samples", "9"],
+            "must be a multiple of batch_size 16, e.g. 1024",
+        ),
+        (["--stage", "teacher", "--out", "x", "--data", "a=b:x"], "weight 'x' is no number above 0"),
+        (["--stage", "teacher", "--out", "x", "--data", "a=b:1", "--mix", "m.json"], "give --data or --mix, not both"),
+        (["--stage", "teacher", "--out", "x", "--mix", "m.json"], "m.json: no such file"),
+        (["--stage", "teacher", "--out", "x", "--held-out", "h.jsonl"], "h.jsonl: cannot be read"),
+        (["--stage", "teacher", "--out", "x", "--drop-held-out"], "--drop-held-out needs --held-out FILE"),
     ],
 )
 def test_mistakes_on_the_command_line(
@@ -73,6 +87,40 @@ def test_help_shows_an_example_and_prints_the_recipe(capsys: pytest.CaptureFixtu
     assert "example: exo2ego train --recipe tiny --stage guidance" in " ".join(capsys.readouterr().out.split())
     assert main(["train", "--stage", "guidance", "--out", "x", "--steps", "7", "--print-recipe"]) == 0
     assert json.loads(capsys.readouterr().out)["stages"]["guidance"]["optim"]["steps"] == 7
+
+
+def test_a_mixture_is_read_from_a_file_and_what_is_held_out_from_a_list(
+    pairs: ShardSet, videos: Path, start: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Refused first, naming sample and question; then left out, counted, and the sources reported."""
+    few = build(tmp_path / "few", [planned_pair(videos, number) for number in range(3)])
+    rows = [
+        {"name": "many", "shards": str(pairs.folder), "weight": 0.25},
+        {"name": "few", "shards": few.folder.name, "weight": 0.75},
+    ]
+    (tmp_path / "mix.json").write_text(json.dumps({"sources": rows}))
+    (tmp_path / "held.jsonl").write_text('{"video": "take-pair-7", "bench": "egomcq", "item": "17"}\n')
+    words = ["train", "--stage", "teacher", "--init-from", str(start), "--steps", "8", "--device", "cpu"]
+    words += ["--mix", str(tmp_path / "mix.json"), "--held-out", str(tmp_path / "held.jsonl")]
+    words += ["--batch-size", "2", "--bucket-samples", "8", "--out", str(tmp_path / "run")]
+    assert main(words) == 2
+    said = complaint(capsys)
+    assert "sample pair-7 is 0 s to 1.6 s of take-pair-7, which is held out (egomcq item 17, somewhere in it)" in said
+    assert not (tmp_path / "run").exists()
+    assert main([*words, "--drop-held-out"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "1 samples are held out and not trained on" in out
+    assert "many: 4 samples of 11 examples, 0.36 epochs, weight 1/4" in out
+    assert "few: 12 samples of 3 examples, 4.00 epochs, weight 3/4" in out
+    last = json.loads((tmp_path / "run" / "log.jsonl").read_text().splitlines()[-1])
+    assert last["epochs"] == {"many": round(4 / 11, 4), "few": 4.0}
+    assert (last["samples"], last["padding"]) == (2, 0.0)
+    board = b"".join(file.read_bytes() for file in (tmp_path / "run" / "tensorboard").iterdir())
+    assert all(name in board for name in (b"epochs/many", b"epochs/few", b"padding", b"tokens"))
+    capsys.readouterr()
+    other = [word if word != "8" else "4" for word in words]
+    assert main([*other, "--drop-held-out"]) == 2
+    assert "another recipe, start, data or seed" in complaint(capsys)
 
 
 def test_a_stage_leaves_what_the_next_one_needs(

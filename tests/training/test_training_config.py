@@ -16,6 +16,20 @@ def test_impossible_optimisers(bad):
         Optim(**(OPTIM | bad))
 
 
+@pytest.mark.parametrize(
+    ("limits", "says"),
+    [
+        ({}, "exactly one of batch_size and tokens_per_batch, not None and None"),
+        ({"batch_size": 4, "tokens_per_batch": 99}, "exactly one of batch_size and tokens_per_batch, not 4 and 99"),
+        ({"tokens_per_batch": 0}, "must be at least 1"),
+        ({"batch_size": 4, "bucket_samples": 6}, "multiple of batch_size 4"),
+    ],
+)
+def test_batches_have_exactly_one_limit(limits, says):
+    with pytest.raises(ValueError, match=says):
+        Optim(steps=1, lr=1e-3, **limits)
+
+
 @pytest.mark.parametrize("bad", [{"kl": -1.0}, {"kl_temperature": 0.0}, {"contrastive_temperature": -0.1}])
 def test_impossible_objectives(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):
