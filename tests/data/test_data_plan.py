@@ -10,7 +10,10 @@ from json_shape import shape_of
 from tiny_tree import Tree
 
 from exo2ego.cli.__main__ import main
+from exo2ego.cli.data import VERBS
+from exo2ego.data.download_sources import INSTRUCTION_SOURCES
 from exo2ego.data.shards import open_shards
+from exo2ego.data.sources import SOURCES
 
 SIZE = {"estimated": "int", "total": "int"}
 TOTALS = {
@@ -71,7 +74,9 @@ def test_the_json_has_its_form(tree: Tree, tmp_path: Path, capsys: pytest.Captur
             }
         ],
         "missing_scenarios": [],
-        "instruction_sources": [{"stage": "str", "name": "str", "files": ["str"], "videos": "str", "origin": "str"}],
+        "instruction_sources": [
+            {"stage": "str", "name": "str", "files": ["str"], "videos": "str", "origin": "str", "reader": "str"}
+        ],
         "takes": [
             {
                 "take_uid": "str",
@@ -156,12 +161,19 @@ def test_the_check_it_advises_needs_the_same_videos(
     assert len(checked) == 3 + 2 + 2, "kitchen_1 has two best views, bench_2 and desk_3 one each"
 
 
+def test_every_source_of_egoit_is_named_with_its_reader() -> None:
+    readers = {source.reader for source in INSTRUCTION_SOURCES if source.stage == "practice"}
+    assert readers == {f"exo2ego data instruct --source {name}=ROOT" for name in SOURCES}
+    verbs = {source.reader.split()[2] for source in INSTRUCTION_SOURCES}
+    assert verbs <= set(VERBS)
+
+
 def test_a_stage_alone(tree: Tree, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["data", "plan", str(tree.root), "--stage", "practice"]) == 0
     said = capsys.readouterr().out
     assert "EGTEA Gaze+" in said
     assert "EgoClip" not in said
-    assert "egoexo" not in said
+    assert "egoexo -o" not in said
     assert main(["data", "plan", str(tree.root), "--stage", "teacher"]) == 0
     said = capsys.readouterr().out
     assert "teacher reads" in said

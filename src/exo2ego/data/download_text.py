@@ -149,8 +149,9 @@ def _instructions(plan: Plan) -> Iterator[str]:
     if not found:
         return
     yield ""
-    yield "instructions, which come from elsewhere (exo2ego data instruct reads them):"
+    yield "instructions, which come from elsewhere (paths are below the folder given to the command):"
     for source in found:
         yield f"  {source.stage}: {source.name}, from {source.origin}"
         yield f"    annotations: {', '.join(source.files)}"
         yield f"    videos: {source.videos}"
+        yield f"    read by: {source.reader}"

@@ -101,7 +101,7 @@ def check_tree(
     clocks, clock_findings = _clocks(dataset, found, known)
     findings = [
         *annotation_findings(dataset),
-        *_missing(needed, known),
+        *_missing(dataset.root, needed, known),
         *(finding for need in found for finding in take_findings(need, known, tolerance)),
         *clock_findings,
     ]
@@ -125,12 +125,19 @@ def _job(root: Path, video: str, take: Take) -> Job | None:
     return Job(video=video, size_bytes=status.st_size, mtime_ns=status.st_mtime_ns, take_s=take.duration_s)
 
 
-def _missing(needed: Mapping[str, Take], known: Mapping[str, Checked]) -> list[Finding]:
+def _missing(root: Path, needed: Mapping[str, Take], known: Mapping[str, Checked]) -> list[Finding]:
     return [
-        Finding(kind="missing video", take=take.take_name, video=path, detail="no such file")
+        Finding(kind="missing video", take=take.take_name, video=path, detail=_absence(root, path))
         for path, take in needed.items()
         if path not in known
     ]
+
+
+def _absence(root: Path, path: str) -> str:
+    full = path.replace(f"/{DOWNSCALED}/", "/")
+    if full == path:
+        return "no such file"
+    return f"no such file, {'but the full-size one is there' if (root / full).is_file() else 'nor the full-size one'}"
 
 
 def take_findings(need: TakeNeed, known: Mapping[str, Checked], tolerance: Tolerance) -> Iterable[Finding]:

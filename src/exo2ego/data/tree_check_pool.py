@@ -54,10 +54,11 @@ def _checked(root: Path, free: "SimpleQueue[Guard]", job: Job, asked: Asked) -> 
     facts: VideoFacts | None = None
     reason: str | None = None
     limit_s = asked.time_limit_s + (job.take_s if asked.full else 0.0)
+    path = str(root / job.video)
     try:
-        facts = guard.call(inspect_video, str(root / job.video), asked.full, time_limit_s=limit_s)
+        facts = guard.call(inspect_video, path, asked.full, time_limit_s=limit_s)
     except InputError as error:
-        reason = str(error)
+        reason = str(error).removeprefix(f"{path}: ")  # the video is named beside it
     finally:
         free.put(guard)
     return Checked(
