@@ -26,7 +26,10 @@ class MemoryShards:
 
     def __init__(self, folder: Path, samples: Sequence[ShardSample]) -> None:
         self.folder, self.samples = folder, tuple(samples)
-        self.manifest: dict[str, Any] = {"clips": {"num_frames": 4, "size_px": 32}, "settings": {"kind": "test"}}
+        self.manifest: dict[str, Any] = {
+            "clips": {"num_frames": 4, "size_px": 32},
+            "settings": {"kind": "test", "source": "/somewhere/private/ego"},
+        }
         self.reads = 0
         self.breaks_at: int | None = None
         folder.mkdir(parents=True, exist_ok=True)
@@ -231,6 +234,7 @@ def test_the_card_and_llama_factorys_description(tmp_path: Path) -> None:
     assert "1 answers hold `<video>`" in card
     assert "Ego-Exo4D and Ego4D" in card
     assert '"kind": "test"' in card
+    assert '"source": "ego"' in card, "no path of this machine leaves it"
     info = json.loads((tmp_path / "out/dataset_info.json").read_text())["exo2ego"]
     assert info["file_name"] == "openai.jsonl"
     assert info["columns"] == {"messages": "messages", "videos": "videos"}

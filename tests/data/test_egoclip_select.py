@@ -3,6 +3,7 @@
 import json
 import math
 import random
+import re
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -299,6 +300,27 @@ def test_the_right_frames_are_stored_and_told(tmp_path: Path, whole: Path, capsy
     assert egoclip(csv, whole, out, *options, "--seed", "3") == 2, "other settings do not go into the same folder"
 
 
+def test_the_wearer_tells_it_in_the_first_person(tmp_path: Path, whole: Path) -> None:
+    texts = {
+        "#C C picks a bag of clothes from the floor": "I pick a bag of clothes from the floor.",
+        "#C C washes C's hands and dries the cup": "I wash my hands and dry the cup.",
+        "#C C puts his phone beside cups and plates": "I put my phone beside cups and plates.",
+        "#C C is looking around": "I am looking around.",
+        "#O A man X lifts his cup": "A man X lifts his cup",
+    }
+    rows = [clip(n, clip_text=text) for n, text in enumerate([*texts, "#C C"])]
+    rule = EgoClipRule(first_person=True, keep_other_subjects=True)
+    table = EgoClipTable(write_table(tmp_path / "e.csv", rows))
+    found = select(table, whole, WHOLE, rule)
+    assert found.dropped["empty"] == 1
+    templates = load_templates("egoclip", KINDS)
+    planned = list(plan_clips(found, whole, rule, templates, ClipFormat()))
+    said = {item.sample.key[-1]: item.sample.conversations[0][0] for item in planned}
+    assert [said[str(n)].answer for n in range(5)] == list(texts.values())
+    assert {said[str(n)].question for n in range(4)} <= set(templates.lines["me"])
+    assert said["4"].question in templates.lines["others"]
+
+
 @pytest.mark.parametrize("layout", CHUNKED)
 def test_pieces_of_a_video_are_found_and_boundaries_kept(
     layout: str, tmp_path: Path, numbered: Callable[[int], bytes], capsys: pytest.CaptureFixture[str]
@@ -338,6 +360,7 @@ def test_mistakes_are_one_line(tmp_path: Path, whole: Path, capsys: pytest.Captu
         ((csv, tmp_path / "gone"), "gone: no such folder of videos"),
         ((csv, whole, "--min-width", "0"), "the minimum width is 0.0"),
         ((csv, whole, "--limit", "0"), "0 is below 1"),
+        ((csv, whole, "--first-person", "--rewrite-subject"), "is I (--first-person) or Camera-wearer"),
         ((csv, whole, "--noun", "999"), "there is nothing to store"),
         ((csv, whole, "--exclude", str(tmp_path / "gone.txt")), "gone.txt: cannot be read"),
         ((csv, whole, "--templates", str(tmp_path / "none")), "none: no such folder of templates"),
@@ -352,7 +375,8 @@ def test_mistakes_are_one_line(tmp_path: Path, whole: Path, capsys: pytest.Captu
 
 def test_there_are_enough_templates_and_none_tells_the_answer() -> None:
     lines = load_templates("egoclip", KINDS).lines
-    for kind in ("wearer", "others"):
+    for kind in ("wearer", "me", "others"):
         assert len(set(lines[kind])) >= 10
-    assert not set(lines["wearer"]) & set(lines["others"])
+    assert len({line for kind in lines.values() for line in kind}) == sum(map(len, lines.values()))
+    assert all(re.search(r"\b(I|my|mine|me|first person|first-person)\b", line, re.IGNORECASE) for line in lines["me"])
     assert not any(word in f" {line} " for line in lines["wearer"] for word in (" I ", " my ", " you "))

@@ -62,6 +62,7 @@ def _rule(options: argparse.Namespace) -> "EgoClipRule":
         keep_other_subjects=options.keep_other_subjects,
         keep_unsure=options.keep_unsure,
         rewrite_subject=options.rewrite_subject,
+        first_person=options.first_person,
         min_width_s=options.min_width,
         crossing=options.crossing,
         limit=options.limit,
@@ -84,7 +85,7 @@ def _select(options: argparse.Namespace, rule: "EgoClipRule") -> "Selection":
             options.videos,
             layout,
             rule,
-            lambda done, total: bar.update(task, completed=done // MB, total=total // MB),
+            lambda done, total: bar.update(task, completed=-(-done // MB), total=-(-total // MB)),
         )
 
 
@@ -134,6 +135,9 @@ def _parser() -> VerbParser:
     parser.add_argument("--keep-other-subjects", action="store_true", help="also narrations about others (#O)")
     parser.add_argument("--keep-unsure", action="store_true", help="also narrations with #unsure in them")
     parser.add_argument("--rewrite-subject", action="store_true", help='"C picks" becomes "Camera-wearer picks"')
+    parser.add_argument(
+        "--first-person", action="store_true", help='"C picks" becomes "I pick", asked as "What do I do?"'
+    )
     parser.add_argument("--min-width", type=float, default=0.1, help="shortest clip in seconds (default 0.1)")
     parser.add_argument(
         "--crossing",
@@ -141,5 +145,5 @@ def _parser() -> VerbParser:
         default="drop",
         help="clips that need two pieces of a video: left out (default), or cut to that of the narration's time",
     )
-    parser.add_argument("--templates", type=Path, help="folder with egoclip/wearer.txt and others.txt of your own")
+    parser.add_argument("--templates", type=Path, help="folder with egoclip/{wearer,me,others}.txt of your own")
     return parser

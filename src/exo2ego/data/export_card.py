@@ -1,6 +1,7 @@
 """The card of an exported folder: what is in it, how it was made, and whose licence holds."""
 
 import json
+from pathlib import PurePath
 from typing import Any
 
 from exo2ego.data.export_forms import FORMS, Form
@@ -33,7 +34,9 @@ def card(shards: ShardSet, rule: ExportRule, report: ExportReport, *, has_videos
     clips = shards.manifest["clips"]
     size = f"{clips['size_px']} x {clips['size_px']}"
     videos = "`videos/` has the clips" if has_videos else "The clips are not here (the export was without them)"
-    settings = json.dumps(shards.manifest["settings"], indent=1, sort_keys=True, ensure_ascii=False, default=str)
+    # Names instead of paths: where somebody keeps data is nobody's business.
+    named = {name: _file_name(value) for name, value in shards.manifest["settings"].items()}
+    settings = json.dumps(named, indent=1, sort_keys=True, ensure_ascii=False, default=str)
     marked = (
         f"\n{report.marked_answers:,} answers hold `<video>` or `<image>` as text; other trainers may take that for "
         "one more video.\n"
@@ -66,6 +69,10 @@ be passed on: keep this folder where the recordings themselves may be.
 {settings}
 ```
 """
+
+
+def _file_name(value: object) -> object:
+    return PurePath(value).name if isinstance(value, str) and PurePath(value).is_absolute() else value
 
 
 def _cell(text: str) -> str:

@@ -53,7 +53,7 @@ def tag_loss(read: Tensor, lm_head: nn.Linear, text: PackedText) -> Tensor:
     places, answers = answers_told(text)
     rows, columns = places.nonzero(as_tuple=True)
     if not len(rows):
-        return read.float().sum() * 0.0  # still of the graph: the reader's gradients are zeros, not absent
+        return (read.float() * 0.0).sum()  # still of the graph: the reader's gradients are zeros, not absent
     heard = functional.layer_norm(read.float(), read.shape[-1:])[:, rows, text.topics[rows, columns]]
     logits = lm_head(heard).float()  # (R, words, vocabulary)
     targets = text.labels[rows, columns].expand(len(read), -1)

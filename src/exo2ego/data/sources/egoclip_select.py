@@ -1,6 +1,7 @@
 """Which rows of EgoClip become clips, of which file, and what is said about them; every row left out is counted."""
 
 import hashlib
+import re
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -17,15 +18,18 @@ from exo2ego.data.shard_plan import Planned
 from exo2ego.data.shards import VIDEO, ShardSample
 from exo2ego.data.sources.egoclip import EgoClipRow, EgoClipTable, Placed, Progress
 from exo2ego.data.sources.egoclip_videos import Layout
+from exo2ego.data.sources.english import VERBS, base_of_third
+from exo2ego.data.sources.first_person import first_person
 from exo2ego.data.sources.reading import BadRow
 from exo2ego.data.sources.templates import Kind, Templates
 from exo2ego.errors import FormatError
 from exo2ego.records import Turn
 
 SOURCE = "egoclip"
-WEARER, OTHERS = "wearer", "others"
+WEARER, ME, OTHERS = "wearer", "me", "others"
 KINDS = (
     Kind(name=WEARER, tells="what the camera wearer does, in the third person"),
+    Kind(name=ME, tells="what the camera wearer does, in the first person"),
     Kind(name=OTHERS, tells="what somebody else does or what happens, in the third person"),
 )
 DROP_REASONS = (
@@ -43,6 +47,9 @@ DROP_REASONS = (
 )
 """Why a well-formed row becomes no clip; it counts under the first that applies, in this order. Repeated is a clip_idx
 that its video has already had."""
+_OWN = re.compile(r"\bC's\b")
+_SECOND_VERB = re.compile(r"(?<=\band )[a-z]+s\b(?= \w)")
+"""The verb of "I open the fridge and takes milk": something follows it, or it would be a thing ("cups and plates")."""
 BAD_ROWS_KEPT = 100
 """Reasons of malformed rows that are kept; all are counted."""
 
@@ -63,6 +70,8 @@ class EgoClipRule:
     """Narrations with `#unsure` in the place of a word."""
     rewrite_subject: bool = False
     """"C picks a bag" becomes "Camera-wearer picks a bag", as in the paper's figure of Ego-ExoClip."""
+    first_person: bool = False
+    """"C picks a bag" becomes "I pick a bag.", and the question asks what I do. Others' doings stay as they are."""
     min_width_s: float = 0.1
     crossing: str = "drop"
     """Clips that begin in one piece of a video and end in the next: `drop`, or `clamp` to the piece that holds the
@@ -74,6 +83,10 @@ class EgoClipRule:
     def __post_init__(self) -> None:
         if not 0 < self.min_width_s <= 60:
             raise FormatError(f"the minimum width is {self.min_width_s}; expected seconds above 0, at most 60")
+        if self.first_person and self.rewrite_subject:
+            raise FormatError(
+                "the wearer is told as I (--first-person) or as Camera-wearer (--rewrite-subject), not both"
+            )
         if self.crossing not in ("drop", "clamp"):
             raise FormatError(f"crossing is '{self.crossing}'; expected drop or clamp")
 
@@ -147,7 +160,7 @@ def plan_clips(
         if isinstance(place, str):
             raise FormatError(f"{selection.table.path}: clip {row.clip_idx} has changed while it was read ({place})")
         key = f"{row.video_uid}-{row.clip_idx}"
-        question = templates.ask(WEARER if row.is_about_wearer else OTHERS, key)
+        kind = (ME if rule.first_person else WEARER) if row.is_about_wearer else OTHERS
         sample = ShardSample(
             key=key,
             split="train",
@@ -159,7 +172,7 @@ def plan_clips(
             fps=clip_format.num_frames / (place.end_s - place.start_s),
             views=(VIDEO,),
             best_exo=None,
-            conversations=((Turn(question=question, answer=narration(row, rule)),),),
+            conversations=((Turn(question=templates.ask(kind, key), answer=narration(row, rule)),),),
             source=SOURCE,
         )
         yield Planned(sample=sample, videos=((VIDEO, str(root / place.path)),), begins_s=place.begins_s)
@@ -167,7 +180,22 @@ def plan_clips(
 
 def narration(row: EgoClipRow, rule: EgoClipRule) -> str:
     """What is said about a clip, without its tag."""
+    if rule.first_person and row.is_about_wearer:
+        return told_by_me(row.narration)
     return rewrite_subject(row.narration) if rule.rewrite_subject else row.narration
+
+
+def told_by_me(text: str) -> str:
+    """A narration of Ego4D in the first person.
+
+    >>> told_by_me("C opens the fridge and takes C's cup"), told_by_me("C")
+    ('I open the fridge and take my cup.', '')
+    """
+    words = text.strip()
+    if words in ("", "C"):
+        return ""
+    told = first_person(words[:1] + _OWN.sub("his", words[1:]))
+    return _SECOND_VERB.sub(lambda found: base if (base := base_of_third(found[0])) in VERBS else found[0], told)
 
 
 def locate(row: EgoClipRow, layout: Layout, rule: EgoClipRule) -> Place | str:
