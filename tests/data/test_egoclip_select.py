@@ -360,7 +360,7 @@ def test_mistakes_are_one_line(tmp_path: Path, whole: Path, capsys: pytest.Captu
         ((csv, tmp_path / "gone"), "gone: no such folder of videos"),
         ((csv, whole, "--min-width", "0"), "the minimum width is 0.0"),
         ((csv, whole, "--limit", "0"), "0 is below 1"),
-        ((csv, whole, "--first-person", "--rewrite-subject"), "is I (--first-person) or Camera-wearer"),
+        ((csv, whole, "--first-person", "--rewrite-subject"), "told as I (--first-person) or as Camera-wearer"),
         ((csv, whole, "--noun", "999"), "there is nothing to store"),
         ((csv, whole, "--exclude", str(tmp_path / "gone.txt")), "gone.txt: cannot be read"),
         ((csv, whole, "--templates", str(tmp_path / "none")), "none: no such folder of templates"),
