@@ -112,6 +112,26 @@ def test_examples_need_neither_videos_nor_a_place(
     assert capsys.readouterr().out.count("  Q: ") == 1
 
 
+def test_folders_of_instructions_that_fit_no_source(
+    roots: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "mine/ssv3").mkdir(parents=True)
+    assert call(roots, "--dry-run", "--templates", str(tmp_path / "mine")) == 2
+    assert "mine/ssv3: no source; known are egtea" in capsys.readouterr().err
+    (tmp_path / "mine/ssv3").rename(tmp_path / "mine/egtea")
+    assert call(roots, "--dry-run", "--templates", str(tmp_path / "mine")) == 2
+    assert "mine: holds no instructions for ssv2, egotimeqa, openeqa" in capsys.readouterr().err
+
+
+def test_one_absent_root_stops_before_anything_is_built(
+    roots: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    absent = f"egtea={tmp_path / 'gone'}"
+    assert call(roots, "--out", str(tmp_path / "out"), "--source", absent) == 2
+    assert "gone: no such folder" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -125,7 +145,7 @@ def test_examples_need_neither_videos_nor_a_place(
         (["--source", "egtea=a", "--leave-out", "egtea/nouns"], "known are egtea/action, egtea/objects"),
         (["--source", "a.json", "--videos", ".", "--split", "2"], "--split goes with --source NAME=ROOT"),
         (["--source", "a.json"], "--videos is missing"),
-        (["--source", "egtea=a", "--templates", "gone", "--dry-run"], "gone: no such folder of templates"),
+        (["--source", "egtea=.", "--templates", "gone", "--dry-run"], "gone: no such folder of templates"),
         (["--source", "egtea=a", "--limit", "0"], "0 is below 1"),
     ],
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from exo2ego.cli.common import VerbParser, at_least, console, progress
 from exo2ego.cli.data_common import add_common, build_with_progress
-from exo2ego.errors import InputError
+from exo2ego.errors import InputError, MissingFileError
 
 if TYPE_CHECKING:
     from exo2ego.data.sources.reading import BadRow, SourceRead
@@ -28,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
         raise InputError("--videos goes with a file of conversations; the folder of NAME=ROOT holds its own videos")
     if options.system is not None:
         raise InputError("--system goes with a file of conversations; the sources of EgoIT have no system texts")
-    _refuse_unknown_kinds(options.leave_out or [], named)
+    _refuse_unknown(options, named)
     for name, root in named.items():
         own = argparse.Namespace(**vars(options))
         own.out = options.out / name if options.out is not None and len(named) > 1 else options.out
@@ -59,13 +59,24 @@ def _named(sources: Sequence[str]) -> dict[str, Path]:
     return named
 
 
-def _refuse_unknown_kinds(wanted: Sequence[str], named: dict[str, Path]) -> None:
+def _refuse_unknown(options: argparse.Namespace, named: dict[str, Path]) -> None:
+    """What would be found wrong only after the sources before it have been built. Raises InputError."""
     from exo2ego.data.sources import SOURCES
 
     known = [f"{name}/{kind.name}" for name in named for kind in SOURCES[name].kinds]
-    for text in wanted:
+    for text in options.leave_out or []:
         if text not in known:
             raise InputError(f"--leave-out {text}: no kind of question of these sources; known are {', '.join(known)}")
+    for root in named.values():
+        if not root.is_dir():
+            raise MissingFileError(f"{root}: no such folder")
+    if options.templates is not None:
+        folders = [path.name for path in sorted(options.templates.glob("*/"))]
+        for folder in folders:
+            if folder not in SOURCES:
+                raise InputError(f"{options.templates / folder}: no source; known are {', '.join(SOURCES)}")
+        if folders and not set(folders) & set(named):
+            raise InputError(f"{options.templates}: holds no instructions for {', '.join(named)}")
 
 
 def _store_source(name: str, root: Path, options: argparse.Namespace) -> None:
@@ -181,7 +192,7 @@ def _measured(
         raise InputError("--out is missing: the folder for the shards (or give --dry-run)")
     if all(conversation.video.end_s is not None for conversation in wanted):
         return wanted, []
-    memory = options.out.with_name(f"{options.out.name}.durations.jsonl")
+    memory = Path(f"{options.out.resolve()}.durations.jsonl")
     with progress(console()) as bar:
         task = bar.add_task("measuring videos", total=None, note="")
 

@@ -50,13 +50,16 @@ def pick(count: int, *key: str) -> int:
     >>> pick(10, "egtea", "P07-R01-PastaSalad-91730-93630", "action")
     0
     """
-    digest = sha256("\0".join(key).encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:8], "big") % count
+    return int.from_bytes(_digest(*key)[:8], "big") % count
 
 
 def shuffled(count: int, *key: str) -> list[int]:
     """An order of 0..count-1 that depends on the texts of `key` only (each number's place by its own hash)."""
-    return sorted(range(count), key=lambda number: sha256("\0".join((*key, str(number))).encode()).digest())
+    return sorted(range(count), key=lambda number: _digest(*key, str(number)))
+
+
+def _digest(*key: str) -> bytes:
+    return sha256("\0".join(key).encode("utf-8", "surrogatepass")).digest()
 
 
 def load_templates(source: str, kinds: Sequence[Kind], folder: Path | None = None) -> Templates:
