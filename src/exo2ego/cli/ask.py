@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,15 @@ from exo2ego.errors import InputError, MissingFileError
 from exo2ego.records import VideoSpan
 
 if TYPE_CHECKING:
+    from exo2ego.data.guard import Guard
     from exo2ego.inference.engine import Engine
 
 SHIPPED = "shipped"
 """The `--model` that stands for the weights shipped inside the package."""
 DEMO_MODEL = Path("runs/demo/models/ours")
 """Where `exo2ego demo` leaves the model it trained, unless told otherwise."""
+VIDEO_LIMIT_S = 60.0
+"""Reading the header, or the frames, may take so long; a file that hangs the decoder is given up then."""
 SPARSE_S = 2.0
 """Frames further apart than this miss most of what happens: worth a note."""
 
@@ -34,12 +38,15 @@ class AskArgs:
     max_new_tokens: int
     device: str
     json: bool
+    video_limit_s: float
 
     def __post_init__(self) -> None:
         """Raises InputError or MissingFileError."""
         existing_file(self.video, "video")
         if not self.question.strip():
             raise InputError('question: it is empty; ask something, e.g. exo2ego ask clip.mp4 "What am I doing?"')
+        if self.video_limit_s <= 0:
+            raise InputError("--video-limit-s 0: no video can be read in no time; give seconds above 0")
         if self.start_s is not None and self.end_s is not None and self.start_s >= self.end_s:
             raise InputError(f"--start-s {self.start_s:g} is not before --end-s {self.end_s:g}")
 
@@ -63,18 +70,24 @@ def parse(argv: Sequence[str]) -> AskArgs:
     parser.add_argument("--end-s", type=seconds, help="look only up to this second of the video")
     parser.add_argument("--max-new-tokens", type=at_least(1), default=32, help="longest answer (default 32)")
     parser.add_argument("--device", default="auto", choices=("auto", "cpu", "cuda"), help="default auto")
+    parser.add_argument(
+        "--video-limit-s",
+        type=seconds,
+        default=VIDEO_LIMIT_S,
+        help=f"give a video up whose decoding takes longer than this (default {VIDEO_LIMIT_S:g})",
+    )
     parser.add_argument("--json", action="store_true", help="print answer, model, stretch and frame times as JSON")
     return AskArgs(**vars(parser.parse_args(argv)))
 
 
-def stretch(args: AskArgs) -> VideoSpan:
+def stretch(args: AskArgs, guard: "Guard") -> VideoSpan:
     """The stretch of video that the question is about, in full; VideoError where the file is no video.
 
     Looked at before the model is loaded: a mistake shows at once.
     """
     from exo2ego.data.video import probe
 
-    end_s = probe(args.video).duration_s if args.end_s is None else args.end_s
+    end_s = guard.call(probe, str(args.video)).duration_s if args.end_s is None else args.end_s
     start_s = args.start_s or 0.0
     if start_s >= end_s:
         raise InputError(f"--start-s {start_s:g}: {args.video} is only {end_s:g} s long")
@@ -121,19 +134,27 @@ def notes(args: AskArgs, folder: Path, frame_times_s: Sequence[float], answer: s
     return out
 
 
+def answered(args: AskArgs, folder: Path, guard: "Guard") -> tuple[VideoSpan, list[float], str]:
+    """The stretch looked at, the times of its frames and the answer. The file is decoded by the guard's child only."""
+    span = stretch(args, guard)
+    from exo2ego.data.video import read_clip, sample_times
+    from exo2ego.inference.engine import Engine
+
+    quiet_libraries()
+    engine = Engine.load(folder, pick_device(args.device), reader=partial(guard.call, read_clip))
+    check_length(engine, args)
+    answer = engine.generate(span, args.question, max_new_tokens=args.max_new_tokens)
+    return span, sample_times(span.start_s or 0.0, span.end_s or 0.0, engine.processor.num_frames).tolist(), answer
+
+
 def main(argv: Sequence[str]) -> int:
     """Parses, looks at the video, loads the model, answers."""
     args = parse(argv)
     folder = model_dir(args.model)
-    span = stretch(args)
-    from exo2ego.data.video import sample_times
-    from exo2ego.inference.engine import Engine
+    from exo2ego.data.guard import Guard
 
-    quiet_libraries()
-    engine = Engine.load(folder, pick_device(args.device))
-    check_length(engine, args)
-    answer = engine.generate(span, args.question, max_new_tokens=args.max_new_tokens)
-    times_s = sample_times(span.start_s or 0.0, span.end_s or 0.0, engine.processor.num_frames).tolist()
+    with Guard(time_limit_s=args.video_limit_s) as guard:
+        span, times_s, answer = answered(args, folder, guard)
     said = notes(args, folder, times_s, answer)
     if args.json:
         stretched = {"start_s": span.start_s, "end_s": span.end_s, "frame_times_s": times_s}
