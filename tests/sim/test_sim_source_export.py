@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 from coded_sources import CodedSources
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from exo2ego.errors import InputError, OutputError
 from exo2ego.sim import source_export
 from exo2ego.sim.export import simulate
 from exo2ego.sim.source_export import WRITERS, claim_facts, write_sources
-from exo2ego.sim.spec import SOURCES, SimSpec
-from exo2ego.sim.world import TakePlan
+from exo2ego.sim.spec import SOURCE_FACTS, SOURCES, SimSpec
+from exo2ego.sim.world import TakePlan, plan_takes
 
 
 def content(root: Path) -> dict[str, bytes]:
@@ -118,3 +120,41 @@ def test_sources_can_be_added_to_a_world_and_change_nothing_else(
     assert {name: one for name, one in after.items() if not name.startswith("sources/")} == content(tiny_world)
     assert "sources" not in json.loads(after["sim.json"])
     assert simulate(replace(spec, sources=("egotimeqa",))).source_files == 0
+
+
+@given(
+    takes=st.integers(1, 9),
+    seed=st.integers(0, 10_000),
+    fps=st.integers(2, 60),
+    steps=st.tuples(st.integers(1, 4), st.integers(0, 5)),
+    facts=st.sampled_from(SOURCE_FACTS),
+)
+@settings(max_examples=25)
+def test_any_world_has_sources_that_fit_its_videos(
+    takes: int, seed: int, fps: int, steps: tuple[int, int], facts: str
+) -> None:
+    """One take of one step is enough; no file shows what its video lacks, no two files have one name."""
+    spec = SimSpec(
+        out=Path("unused"),
+        takes=takes,
+        seed=seed,
+        fps=fps,
+        steps=(steps[0], sum(steps)),
+        split_fractions=(1.0, 0.0, 0.0),
+        exo_cameras=(1, 1),
+        source_facts=facts,
+    )
+    plans = plan_takes(spec)
+    lasts_s = {f"takes/{plan.take_name}": plan.duration_s for plan in plans}
+    for name, writer in WRITERS.items():
+        made = writer(spec, plans)
+        assert len({piece.target for piece in made.pieces}) == len(made.pieces) > 0, name
+        for piece in made.pieces:
+            for part in piece.parts:
+                assert 0 <= part.start_s < part.end_s <= lasts_s[part.video.split("/frame_aligned")[0]] + 1e-6
+            length_s = sum(part.end_s - part.start_s for part in piece.parts)
+            assert length_s > 1, (name, piece.target)
+            # Where a recording is cut into chunks, cuts fall on whole frames: nothing is lost or shown twice.
+            if len(piece.parts) > 1:
+                frames = sum(round((part.end_s - part.start_s) * fps) for part in piece.parts)
+                assert frames == round(length_s * fps)
