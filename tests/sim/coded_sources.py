@@ -1,10 +1,11 @@
 """Sources cut from videos with burned-in frame numbers: what a file shows at a time can be compared with the truth."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from coded_video import make_video, number_of, steady
+from numpy.typing import NDArray
 
 from exo2ego.data.frame_folder import decode_squares, probe_source
 from exo2ego.data.video import read_frames, sample_times
@@ -71,7 +72,11 @@ class CodedSources:
         start_s, end_s = video.start_s or 0.0, duration_s if video.end_s is None else video.end_s
         assert 0 <= start_s < end_s <= duration_s + 0.05, video
         pictures = dict(decode_squares(str(path), sample_times(start_s, end_s, FRAMES), self.spec.size_px))
-        numbers = [number_of(np.asarray(pictures[number])) for number in range(FRAMES)]
+        return self.events_of([np.asarray(pictures[number]) for number in range(FRAMES)])
+
+    def events_of(self, pictures: Iterable[NDArray[np.uint8]]) -> list[Event]:
+        """The events in whose steps pictures lie that follow each other in one take."""
+        numbers = [number_of(picture) for picture in pictures]
         assert numbers == sorted(numbers)
         places = [self.taken(number) for number in numbers]
         assert len({plan.index for plan, _ in places}) == 1, "frames of two takes"
