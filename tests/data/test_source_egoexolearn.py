@@ -116,6 +116,15 @@ def test_questions_with_letters_and_with_the_two_texts(tmp_path: Path) -> None:
     assert found.left_out == {"question about an exo recording": 1, "video that no file gives a view": 1}
 
 
+def test_other_lines_beside_the_data_are_no_questions(tmp_path: Path) -> None:
+    """Lengths of videos are remembered in such a file, and people store shards beside their data."""
+    root = write_questions(tmp_path, [question("q0", MCQ, "A")])
+    write(root, "shards.durations.jsonl", '{"path": "x"}\n')
+    found = read(root)
+    assert len(found.conversations) == 1
+    assert not found.bad_rows
+
+
 def test_open_questions_are_answered_in_the_first_person(tmp_path: Path) -> None:
     text = "<video>\nWhere did the camera wearer put the knife?"
     found = read(write_questions(tmp_path, [question("q0", text, "on the table")], "y_qa.jsonl"))

@@ -45,6 +45,7 @@ def test_examples_in_docstrings_hold() -> None:
         ("Showing the eggs", "I am showing the eggs."),
         ("Person B opens the door.", "I see person B opens the door."),
         ("[Right hand] Hold the lid.", "I hold the lid."),
+        ("Using [left/right hand], pour it into the pot.", "I pour it into the pot."),
     ],
 )
 def test_narrations(text: str, said: str) -> None:
@@ -59,6 +60,7 @@ def test_narrations(text: str, said: str) -> None:
         ("The left hand gives it to the other hand.", None),
         ("The knob on the right-hand side is turned.", None),
         ("Use your hand.", None),
+        ("Using [left hand/both hands], pour it.", None),
     ],
 )
 def test_which_hand_is_said_only_where_it_is_known(text: str, used: str | None) -> None:

@@ -56,6 +56,8 @@ def test_a_users_file_replaces_the_packages(tmp_path: Path) -> None:
     templates = load_templates("egtea", SOURCES["egtea"].kinds, tmp_path)
     assert templates.ask("action", "x") == "What now?\nSay it."
     assert len(templates.lines["objects"]) >= 10
+    (tmp_path / "egtea" / ".DS_Store").write_bytes(b"\0")
+    load_templates("egtea", SOURCES["egtea"].kinds, tmp_path)
     (tmp_path / "egtea" / "actoin.txt").write_text("What now?\n")
     with pytest.raises(FormatError, match=r"actoin\.txt: no kind of question of egtea; known are action\.txt"):
         load_templates("egtea", SOURCES["egtea"].kinds, tmp_path)

@@ -71,7 +71,7 @@ def _refuse_unknown(options: argparse.Namespace, named: dict[str, Path]) -> None
         if not root.is_dir():
             raise MissingFileError(f"{root}: no such folder")
     if options.templates is not None:
-        folders = [path.name for path in sorted(options.templates.glob("*/"))]
+        folders = [path.name for path in sorted(options.templates.glob("*/")) if not path.name.startswith(".")]
         for folder in folders:
             if folder not in SOURCES:
                 raise InputError(f"{options.templates / folder}: no source; known are {', '.join(SOURCES)}")

@@ -57,6 +57,7 @@ ASSOCIATION = tuple(
     for folder in ("association_benchmark/annotations/", "annotations/", "")
     for view in VIEWS
 )
+QUESTIONS = ("Video_QA/*.jsonl", "*_mcq.jsonl", "*_qa.jsonl")
 COLUMNS = ("video_uid", "start_sec", "end_sec", "narration_en")
 HAND_PROMPT = "narration_en_hand_prompt"
 
@@ -125,7 +126,7 @@ def read(root: Path, options: ReadOptions) -> SourceRead:
         raise MissingFileError(f"{root}: no such folder")
     fine = [root / name for name in FINE if (root / name).is_file()][:1]
     tables = fine or _association(root)
-    questions = sorted(path for folder in (root / "Video_QA", root) for path in folder.glob("*.jsonl"))
+    questions = sorted(path for pattern in QUESTIONS for path in root.glob(pattern))
     if not tables and not questions:
         looked = ", ".join((*FINE, "association_benchmark/annotations/ego_train.csv", "Video_QA/*.jsonl"))
         raise MissingFileError(f"{root}: holds no annotations of EgoExoLearn; looked for {looked}")

@@ -66,6 +66,7 @@ def first_person(text: str) -> str:
     ('Next, using my left hand, I add salt.', 'I see that the oil is boiling.')
     """
     words = " ".join(re.sub(r"[;:](?=\s)", ",", NOTES.sub(" ", text)).replace("_", " ").split())
+    words = re.sub(r"^(?:using|with|in)\s*,\s*", "", words, flags=re.IGNORECASE)
     said = [_sentence(part) for part in SENTENCES.split(words) if re.search(r"\w", part)]
     told = " ".join(sentence(part) for part in said)
     if told and not ME.search(told):
@@ -100,6 +101,7 @@ def hands_used(text: str) -> str | None:
     >>> hands_used("Use your right hand to stir."), hands_used("Hold it with both hands."), hands_used("Stir it.")
     ('I use my right hand.', 'I use both hands.', None)
     """
+    text = NOTES.sub(" ", text)
     found = list(HANDS.finditer(text))
     sides = {one["side"].lower() for one in found}
     both = re.search(r"\bboth\s+(?:my\s+|your\s+|of\s+\w+\s+)?hands\b", text, re.IGNORECASE)
@@ -114,6 +116,7 @@ def names_hands(text: str) -> bool:
     >>> names_hands("The left hand holds it."), names_hands("Both hands hold it."), names_hands("Use your hand.")
     (True, True, False)
     """
+    text = NOTES.sub(" ", text)
     return bool(HANDS.search(text) or re.search(r"\bboth\s+hands\b", text, re.IGNORECASE))
 
 

@@ -76,7 +76,7 @@ def _own_files(source: str, kinds: Sequence[Kind], folder: Path | None) -> set[P
         return set()
     if not folder.is_dir():
         raise MissingFileError(f"{folder}: no such folder of templates")
-    found = set((folder / source).glob("*"))
+    found = {path for path in (folder / source).glob("*") if not path.name.startswith(".")}
     known = {f"{kind.name}{SUFFIX}" for kind in kinds}
     for path in sorted(found):
         if path.name not in known:
