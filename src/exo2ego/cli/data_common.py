@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exo2ego.cli.common import VerbParser, at_least, console, progress
+from exo2ego.cli.common import VerbParser, at_least, console, progress, seconds
 
 if TYPE_CHECKING:
     from exo2ego.data.egoexo4d import EgoExo4D
@@ -25,6 +25,18 @@ def add_common(parser: VerbParser, out_required: bool = True) -> None:
     parser.add_argument("--frames", type=at_least(1), default=16, help="frames of a stored clip (default 16)")
     parser.add_argument("--size", type=at_least(16), default=64, help="width and height in pixels, even (default 64)")
     parser.add_argument("--workers", type=at_least(1), default=1, help="processes (default 1)")
+    parser.add_argument(
+        "--time-limit",
+        type=seconds,
+        default=600.0,
+        help="seconds for each 10 minutes of a video; one that takes longer is quarantined (default 600: real time)",
+    )
+    parser.add_argument(
+        "--memory-limit",
+        type=at_least(1),
+        default=2048,
+        help="MiB for the decoder of a video; one that needs more is quarantined (default 2048)",
+    )
 
 
 def add_filters(parser: VerbParser, splits: Sequence[str] = ("train",)) -> None:
@@ -104,6 +116,7 @@ def build_with_progress(
     """Builds with a progress bar; says how many clips were quarantined."""
     from time import monotonic
 
+    from exo2ego.data.shard_clips import Limits
     from exo2ego.data.shard_writer import build_shards
     from exo2ego.data.shards import QUARANTINE
 
@@ -123,6 +136,7 @@ def build_with_progress(
             settings=settings,
             report=report,
             workers=options.workers,
+            limits=Limits(time_limit_s=options.time_limit, memory_limit_bytes=options.memory_limit << 20),
             progress=show,
         )
         bar.update(task, completed=len(shards), total=len(shards))

@@ -9,17 +9,14 @@ import json
 import os
 import tarfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from exo2ego.data.atomic import refusing_bad_output, temporary
-from exo2ego.data.frame_folder import decode_squares
 from exo2ego.data.jsonfile import write_json
+from exo2ego.data.shard_clips import Cut, Limits, cut_video, guarded
 from exo2ego.data.shard_plan import Planned
 from exo2ego.data.shards import (
     EGO,
@@ -31,8 +28,6 @@ from exo2ego.data.shards import (
     sha256_of,
     shard_name,
 )
-from exo2ego.data.video import Frame, sample_times, write_video
-from exo2ego.errors import InputError, VideoError
 
 PARTS = "parts"
 
@@ -53,6 +48,8 @@ class Group:
     planned: tuple[Planned, ...]
     folder: Path
     clips: ClipFormat
+    limits: Limits | None = None
+    """None: videos are decoded in this process, which one of them may hang or crash."""
 
     @property
     def tar(self) -> Path:
@@ -77,9 +74,11 @@ def build_group(group: Group) -> int:
     Raises OutputError when the disk refuses.
     """
     encoded: dict[tuple[str, str], bytes | str] = {}
-    for path, slots in _by_video(group).items():
-        for slot, outcome in _encode_clips(path, slots, group.clips):
-            encoded[slot.planned.sample.key, slot.view] = outcome
+    with guarded(group.limits) as guard:
+        for path, slots in _by_video(group).items():
+            cuts = [_cut(slot.planned) for slot in slots]
+            found = cut_video(guard, group.limits, path, cuts, group.clips.num_frames, group.clips.size_px)
+            encoded |= {(s.planned.sample.key, s.view): clip for s, clip in zip(slots, found, strict=True)}
     kept: list[tuple[ShardSample, dict[str, bytes]]] = []
     quarantine: list[dict[str, str]] = []
     for planned in group.planned:
@@ -109,6 +108,12 @@ def is_built(folder: Path, number: int) -> bool:
     return part_path(folder, number).is_file() and (folder / shard_name(number)).is_file()
 
 
+def _cut(planned: Planned) -> Cut:
+    """What is cut, in seconds of the sample's files."""
+    sample, begins_s = planned.sample, planned.begins_s
+    return Cut(start_s=sample.start_s - begins_s, end_s=sample.end_s - begins_s, fps=sample.fps)
+
+
 def _usable(clips: dict[str, bytes]) -> dict[str, bytes]:
     """The clips of a sample if they suffice: the ego view and an exo view, or the one view of an instruction."""
     complete = VIDEO in clips or (EGO in clips and len(clips) > 1)
@@ -122,40 +127,6 @@ def _by_video(group: Group) -> dict[str, list[_Slot]]:
         for view, path in planned.videos:
             slots.setdefault(path, []).append(_Slot(planned, view))
     return slots
-
-
-def _times(planned: Planned, count: int) -> NDArray[np.float64]:
-    """float64[T]: seconds of a sample's files."""
-    return sample_times(planned.sample.start_s - planned.begins_s, planned.sample.end_s - planned.begins_s, count)
-
-
-def _encode_clips(path: str, slots: Sequence[_Slot], clips: ClipFormat) -> Iterator[tuple[_Slot, bytes | str]]:
-    """Every clip as mp4, or the reason why not. A clip's frames are dropped as soon as it is encoded."""
-    count = clips.num_frames
-    times = np.concatenate([_times(slot.planned, count) for slot in slots])
-    waiting: dict[int, list[Frame | None]] = {}
-    failed: dict[int, str] = {}
-    left = {number: count for number in range(len(slots))}
-    try:
-        for position, picture in decode_squares(path, times, clips.size_px):
-            number = position // count
-            left[number] -= 1
-            if isinstance(picture, VideoError):
-                failed.setdefault(number, str(picture))
-            else:
-                waiting.setdefault(number, [None] * count)[position % count] = picture
-            if left[number] == 0:
-                del left[number]
-                frames = waiting.pop(number, [])
-                yield slots[number], failed.get(number) or _encode(frames, slots[number].planned.sample.fps)
-    except InputError as error:
-        # The file as a whole cannot be used: every clip that is not finished is lost with it, and says so.
-        for number in sorted(left):
-            yield slots[number], str(error)
-
-
-def _encode(frames: Sequence[Frame | None], fps: float) -> bytes:
-    return write_video(None, np.stack([frame for frame in frames if frame is not None]), fps)
 
 
 def _write_tar(path: Path, kept: Sequence[tuple[ShardSample, dict[str, bytes]]]) -> list[dict[str, Any]]:

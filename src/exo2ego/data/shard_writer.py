@@ -16,6 +16,7 @@ from typing import Any
 from exo2ego.data.atomic import TMP_SUFFIX, held, make_folder, remove, remove_leftovers
 from exo2ego.data.jsonfile import load_json, write_json
 from exo2ego.data.pairs import FilterReport
+from exo2ego.data.shard_clips import Limits
 from exo2ego.data.shard_finish import finish
 from exo2ego.data.shard_group import PARTS, ClipFormat, Group, is_built
 from exo2ego.data.shard_local import run_here
@@ -91,14 +92,16 @@ def build_shards(
     settings: Mapping[str, Any],
     report: FilterReport | Mapping[str, Any],
     workers: int = 1,
+    limits: Limits | None = None,
     run: Run | None = None,
     progress: Progress | None = None,
     samples_per_shard: int = SAMPLES_PER_SHARD,
 ) -> ShardSet:
     """Builds a shard directory, or finishes or opens one that was begun with the same settings and input.
 
-    `planned` is read once and never held in memory. `settings` and `report` go to the manifest; `run` builds the groups
-    elsewhere than in `workers` processes of this machine. Raises OutputError for an unwritable place, one that holds
+    `planned` is read once and never held in memory. `settings` and `report` go to the manifest; `limits` of a video are
+    not kept without (then it is decoded in the process itself); `run` builds the groups elsewhere than in `workers`
+    processes of this machine. Raises OutputError for an unwritable place, one that holds
     something else, or another build in it at this moment; FormatError when there is nothing to store.
     """
     if clip_format.size_px % 2 or clip_format.size_px < 16:
@@ -115,7 +118,7 @@ def build_shards(
             plan = spool(out / PLAN, chain([first], items), samples_per_shard)
             _claim(out, plan, clip_format, settings, samples_per_shard)
             if not (out / MANIFEST).is_file():
-                _build(out, plan, clip_format, run or partial(run_here, workers=workers), progress)
+                _build(out, plan, clip_format, limits, run or partial(run_here, workers=workers), progress)
                 finish(out, len(plan.counts), clip_format, settings, report)
             remove(out / PARTS)
         finally:
@@ -150,7 +153,14 @@ def _claim(out: Path, plan: SpooledPlan, clip_format: ClipFormat, settings: Mapp
         raise OutputError(f"{out}: holds shards of another build ({', '.join(changed)} differ); choose another --out")
 
 
-def _build(out: Path, plan: SpooledPlan, clip_format: ClipFormat, run: Run, progress: Progress | None) -> None:
+def _build(
+    out: Path,
+    plan: SpooledPlan,
+    clip_format: ClipFormat,
+    limits: Limits | None,
+    run: Run,
+    progress: Progress | None,
+) -> None:
     """Builds the groups that are not there yet."""
     make_folder(out / PARTS)
     remove_leftovers(out / PARTS)
@@ -159,7 +169,10 @@ def _build(out: Path, plan: SpooledPlan, clip_format: ClipFormat, run: Run, prog
     total = plan.total
     done = total - sum(plan.counts[number] for number in todo)
     show(done, total)
-    groups = (Group(number=number, planned=plan.group(number), folder=out, clips=clip_format) for number in todo)
+    groups = (
+        Group(number=number, planned=plan.group(number), folder=out, clips=clip_format, limits=limits)
+        for number in todo
+    )
     for group in run(groups, len(todo)):
         done += len(group.planned)
         show(done, total)
