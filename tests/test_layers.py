@@ -28,7 +28,7 @@ IMPORTERS = {
     "fastapi": {"inference/server.py", "data/view_server.py"},
     "uvicorn": {"inference/server.py", "data/view_server.py"},
     "gradio": {"inference/server.py"},
-    "ray": {"bench/ray_engine.py"},
+    "ray": {"data/ray_workers.py"},
     "lmms_eval": {"bench/lmms_plugin.py"},
     "torchvision": set(),
     "accelerate": set(),

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from test_shards import FORMAT, PATHS, contents, plan
 from tiny_tree import Tree
@@ -40,15 +41,15 @@ def many(root: Path) -> Iterator[Planned]:
             yield replace(item, sample=sample)
 
 
-def build_many(root: Path, out: Path, workers: int) -> None:
-    build_shards(out, many(root), FORMAT, settings={}, report={}, workers=workers, samples_per_shard=1, limits=Limits())
+def build_many(root: Path, out: Path, **how: Any) -> None:
+    build_shards(out, many(root), FORMAT, settings={}, report={}, samples_per_shard=1, limits=Limits(), **how)
 
 
 def test_killed_at_random_moments_nothing_is_lost_doubled_or_changed(tree: Tree, tmp_path: Path) -> None:
     out, script = tmp_path / "killed", tmp_path / "script.py"
     script.write_text(SCRIPT.format(root=str(tree.root), out=str(out), paths=PATHS))
     start = time.monotonic()
-    build_many(tree.root, tmp_path / "whole", workers=1)
+    build_many(tree.root, tmp_path / "whole")
     usual_s = time.monotonic() - start
     moments = random.Random(7)
     deaths = 0

@@ -2,16 +2,19 @@
 
 import argparse
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exo2ego.cli.common import VerbParser, at_least, console, progress, seconds
+from exo2ego.errors import EnvironmentUnfitError, InputError
 
 if TYPE_CHECKING:
     from exo2ego.data.egoexo4d import EgoExo4D
     from exo2ego.data.pairs import FilterReport, FilterRule
     from exo2ego.data.shard_group import ClipFormat
     from exo2ego.data.shard_plan import Planned
+    from exo2ego.data.shard_writer import Run
     from exo2ego.data.shards import ShardSet
     from exo2ego.data.subset import Subset
 
@@ -24,7 +27,11 @@ def add_common(parser: VerbParser, out_required: bool = True) -> None:
     parser.add_argument("--out", type=Path, required=out_required, help="folder for the shards; resumes what it holds")
     parser.add_argument("--frames", type=at_least(1), default=16, help="frames of a stored clip (default 16)")
     parser.add_argument("--size", type=at_least(16), default=64, help="width and height in pixels, even (default 64)")
-    parser.add_argument("--workers", type=at_least(1), default=1, help="processes (default 1)")
+    parser.add_argument(
+        "--workers", type=at_least(1), help="processes (default 1; with --engine ray one for each CPU of the cluster)"
+    )
+    parser.add_argument("--engine", choices=("local", "ray"), default="local", help="ray: on a Ray cluster")
+    parser.add_argument("--address", help="of the Ray cluster, as HOST:PORT or auto (default: one on this machine)")
     parser.add_argument(
         "--time-limit",
         type=seconds,
@@ -120,6 +127,7 @@ def build_with_progress(
     from exo2ego.data.shard_writer import build_shards
     from exo2ego.data.shards import QUARANTINE
 
+    run = _engine(options)
     started: list[tuple[float, int]] = []
     with progress(console()) as bar:
         task = bar.add_task(f"storing {title}", total=None, note="planning")
@@ -135,7 +143,8 @@ def build_with_progress(
             clip_format,
             settings=settings,
             report=report,
-            workers=options.workers,
+            workers=options.workers or 1,
+            run=run,
             limits=Limits(time_limit_s=options.time_limit, memory_limit_bytes=options.memory_limit << 20),
             progress=show,
         )
@@ -144,6 +153,19 @@ def build_with_progress(
     if lost:
         console().print(f"warning: {lost} clips could not be stored; reasons in {options.out / QUARANTINE}")
     return shards
+
+
+def _engine(options: argparse.Namespace) -> "Run | None":
+    """Where shards are built: None for processes of this machine. Raises EnvironmentUnfitError without Ray."""
+    if options.engine == "local":
+        if options.address is not None:
+            raise InputError("--address names a Ray cluster; give --engine ray with it")
+        return None
+    try:
+        from exo2ego.data.ray_build import run_on_ray
+    except ImportError as error:
+        raise EnvironmentUnfitError(f"--engine ray: {error}; pip install 'exo2ego[ray]'") from None
+    return partial(run_on_ray, workers=options.workers, address=options.address)
 
 
 def print_problems(dataset: "EgoExo4D") -> None:

@@ -27,9 +27,10 @@ def refusing_bad_output(path: Path) -> Iterator[None]:
 def temporary(path: Path) -> Path:
     """The name under which this process writes a file or folder before it is complete.
 
-    With the process number, since a killed parent's worker may live on for a moment beside the next build's.
+    With the process number, since a killed parent's worker may live on for a moment beside the next build's, and the
+    machine's name, since several machines may write to one folder.
     """
-    return path.with_name(f"{path.name}.{os.getpid()}{TMP_SUFFIX}")
+    return path.with_name(f"{path.name}.{os.uname().nodename[:64]}.{os.getpid()}{TMP_SUFFIX}")
 
 
 def remove(path: Path) -> None:

@@ -119,6 +119,7 @@ def build_shards(
             _claim(out, plan, clip_format, settings, samples_per_shard)
             if not (out / MANIFEST).is_file():
                 _build(out, plan, clip_format, limits, run or partial(run_here, workers=workers), progress)
+                remove_leftovers(out)  # of workers that died
                 finish(out, len(plan.counts), clip_format, settings, report)
             remove(out / PARTS)
         finally:
