@@ -79,7 +79,7 @@ def test_a_killed_worker_costs_nothing(
     assert found == run(FakeModel(sees_the_kind), TASK, items, root, tmp_path / "b", SETTINGS)
     assert len((tmp_path / "a/predictions.jsonl").read_text().splitlines()) == len(items)  # nothing twice
     names, processes = zip(*(line.split() for line in diary.read_text().splitlines()), strict=True)
-    assert len(set(processes)) == 3  # two at first, one in the place of the dead
+    assert len(set(processes)) in (2, 3)  # two at first, one in the place of the dead if there is work left for it
     assert names.count("q5") == 2
     assert len(names) <= len(items) + 2  # only the dead worker's chunk was asked again
 

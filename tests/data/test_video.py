@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exo2ego.data import video_rules
+from exo2ego.data.atomic import temporary
 from exo2ego.data.video import decode_at, probe, read_clip, read_frames, sample_times, write_video
 from exo2ego.errors import Exo2EgoError, MissingFileError, OutputError, VideoError
 
@@ -214,7 +215,7 @@ def test_written_clips_read_back_whole_at_odd_rates() -> None:
 def test_write_is_atomic_when_the_disk_is_full(tmp_path: Path) -> None:
     target = tmp_path / "a.mp4"
     target.write_bytes(b"before")
-    (tmp_path / f"a.mp4.{os.getpid()}.tmp").symlink_to("/dev/full")
+    temporary(target).symlink_to("/dev/full")
     with pytest.raises(OutputError, match="No space left"):
         write_video(target, np.zeros((2, 32, 32, 3), dtype=np.uint8), 10)
     assert target.read_bytes() == b"before"
