@@ -107,7 +107,7 @@ ENCODER_OPTIONS = {
     "libx265": "preset=ultrafast",
     "libvpx": "threads=1:cpu-used=8:deadline=realtime",
     "libvpx-vp9": "threads=1:cpu-used=8:deadline=realtime",
-    "libsvtav1": "preset=12",
+    "libsvtav1": "preset=12:crf=12",
 }
 """Fast, and on one thread where they would take all."""
 
@@ -132,11 +132,13 @@ def coded_stream(
     if codec == "libx264":
         options |= {"bf": str(b_frames), "x264-params": f"open-gop={int(open_gop)}:b-adapt=0:keyint-min={gop}"}
     elif codec == "libx265":
+        assert min(width, height) >= 47, "this encoder corrupts the heap at smaller odd sizes"
         options["x265-params"] = (
             f"bframes={b_frames}:b-adapt=0:keyint={gop}:min-keyint={gop}:scenecut=0:open-gop={int(open_gop)}:pools=1:"
             "frame-threads=1:log-level=none"
         )
     elif codec == "libsvtav1":
+        assert min(width, height) >= 64, "this encoder aborts the process, now and then, at smaller sizes"
         options["svtav1-params"] = f"lp=1:keyint={gop}:scd=0"
     elif codec.startswith("mpeg"):
         options |= {"bf": str(b_frames), "flags": "-cgop" if open_gop else "+cgop", "sc_threshold": "1000000000"}

@@ -74,7 +74,7 @@ def films() -> list[Film]:
         "h264.mkv": make("libx264", "matroska"),
         "vp9.webm": make("libvpx-vp9", "webm"),
         "vp8.webm": make("libvpx", "webm"),
-        "av1.mp4": make("libsvtav1", "mp4"),
+        "av1.mp4": make("libsvtav1", "mp4", height=64),
         "mpeg4.avi": make("mpeg4", "avi"),
         "h264-reordered.avi": make("libx264", "avi", b_frames=2),
         "mjpeg.avi": make("mjpeg", "avi", pix_fmt="yuvj420p"),

@@ -1,9 +1,11 @@
 """Files made to harm, or only odd: refused before memory is taken, nothing but the file itself is opened."""
 
+import base64
 import io
 import socket
 import struct
 import threading
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -374,6 +376,35 @@ def test_a_hundred_thousand_frames(long_film: bytes) -> None:
         pictures = guard.call(read_frames, long_film, [place / 10 for place in places])
     assert numbers_of(pictures) == [place % 4000 for place in places]
     assert numbers_of(read_clip(long_film, 9_999.0, 10_000.0, 10, 32)[:, 4:28]) == [*range(3990, 4000)]
+
+
+BEGINS_LATE = zlib.decompress(
+    base64.b85decode(
+        "c-nJ!U=U?s*ucxcc#wgCf$;-_)<%|1|Az)}4*<HIX@d~h?GG6~FbIH%e&<KWhk)B18BDDM7#PBz)G?5w9~f5;7#JEFSQQzV<0k@n8yJDa)=ps{"
+        "35rMsh9kWl453UcY$DD;?k1navSc$OJtGS}LjxnAz-9&kbs)7(^uS`a#rcn!mfikw;F{S#1FhWs^$ZLPCN|C8{&Cy=W4G(2bAK~196;d%-EPq@"
+        "z`)S6fIPR;0w9G4t5GA!XAuuPA0+*L*dx^o@=<_4kVx>acXwcr9Kz{catNn)%c;OLGtY#aG*eHflv8mLlyV{uv=}xAZvV@`uuzVH;h>zmgP;(D"
+        "(+5>>xc_JT&%pSnLBvCdk<HC5w;(m0GdQ)VEHgRPz_7f=`P5(wcLxTkA)MZ&hHQEdWUvC2@9R%cT)wmJS0t-^PY0!CfrG}Z*7=W_BY@@m%5DD)"
+        "Ou?n$LP6B>{U8b-04qj~od"
+    )
+)
+"""Found by the fuzzer and cut down to eleven packets: a transport stream in which a second stream begins."""
+
+
+def test_a_stream_that_begins_in_the_middle_ends_in_a_reason_or_frames() -> None:
+    """PyAV stumbles over it when the file ends (IndexError)."""
+    for _ in range(5):
+        found = list(decode_at(BEGINS_LATE, [0.0, 0.5, 1.0]))
+        assert len(found) == 3
+    assert probe(BEGINS_LATE).width_px == 64
+
+
+def test_a_matroska_cut_short_before_its_index_is_read_from_where_it_begins() -> None:
+    """Found by the fuzzer: without an index it cannot be sought to its own start."""
+    whole = coded_stream("libx264", "matroska", steady(30))
+    for end in range(len(whole) * 2 // 5, len(whole), 97):
+        for time, picture in decode_at(whole[:end], steady(30)):
+            assert isinstance(picture, VideoError) or number_of(picture) == time
+    assert numbers_of(read_frames(whole[: len(whole) * 3 // 4], [0.0, 1.0])) == [0, 10]
 
 
 def test_the_fuzzers_reader_sees_what_there_is(tmp_path: Path) -> None:

@@ -242,6 +242,8 @@ def _allowed_s(video: Opened, time_s: float, before: Shown | None, after: Shown 
         pause = after.time_s - before.time_s
         if pause <= rules.MAX_GAP_S and not after.follows_loss:
             interval = max(interval, pause)
-    elif before is not None and time_s >= before.time_s:
-        interval *= 2  # the last frame stays on display for one whole interval
+    elif before is not None and time_s >= before.time_s and before.time_s + 1.5 * interval >= video.duration_s:
+        # The last frame stays on display for one whole interval. Where the file says that more were to come, they are
+        # missing, and it is not the last.
+        interval *= 2
     return interval / 2
