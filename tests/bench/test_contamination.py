@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exo2ego.bench.contamination import Contamination, as_csv, contamination
+from exo2ego.bench.contamination import Contamination, as_csv, contamination, held_out_spans
 from exo2ego.bench.items import Item
 from exo2ego.bench.tasks import TASKS
 from exo2ego.cli.__main__ import main as exo2ego
 from exo2ego.cli.bench import main
-from exo2ego.data.held_out import normal, shared_s
+from exo2ego.data.held_out import held_out, normal, shared_s
 from exo2ego.data.shard_group import ClipFormat
 from exo2ego.data.shard_plan import Planned
 from exo2ego.data.shard_writer import build_shards
@@ -89,6 +89,22 @@ def test_egoschema_windows_give_the_seconds(bench_root: Path) -> None:
     (root / "uid_to_ego4d.json").write_text(json.dumps({"q1": {"video_uid": "r", "starting_sec": 9, "ending_sec": 1}}))
     with pytest.raises(FormatError, match="start < end"):
         contamination([], items, root)
+
+
+def test_what_is_held_out_has_places_where_they_are_known(bench_root: Path, tmp_path: Path) -> None:
+    """EgoMCQ's chunks as seconds of their recording; EgoSchema's videos under their own names and their windows."""
+    root = bench_root / "egoschema"
+    window = {"video_uid": "REC1", "starting_sec": 100, "ending_sec": 190}
+    (root / "uid_to_ego4d.json").write_text(json.dumps({"q0": window}))
+    spans = held_out(held_out_spans("egoschema", TASKS["egoschema"].load(root), root))
+    assert spans.find(trained("rec1", 150.0, 151.0)) == spans.by_video["rec1"][0]
+    assert (spans.by_video["rec1"][0].item, spans.find(trained("rec1", 190.0, 195.0))) == ("q0", None)
+    assert spans.find(trained("q0.mp4", 0.0, 1.0)) is not None
+    chunks = held_out(held_out_spans("egomcq", [item("videos/uid-1/2.mp4", 11.0, 20.0)], root))
+    assert chunks.find(trained("uid-1", 1215.0, 1216.0)) is not None
+    assert chunks.find(trained("uid-1", 15.0, 16.0)) is None
+    own = held_out(held_out_spans("t", [item("videos/clip.mp4", 1.0, 2.0, cluster="recording")], tmp_path))
+    assert own.find(trained("recording", 500.0, 501.0)) is not None, "its place there is not known"
 
 
 def test_the_command_counts_lists_and_fails_on_demand(

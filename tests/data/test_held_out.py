@@ -43,6 +43,14 @@ def test_unknown_places_hold_out_all_of_a_recording_and_open_ends_the_rest_of_it
     assert rest.find(sample("v", 1.0, 50.0)) is None
 
 
+@pytest.mark.parametrize("path", ["ego4d/UID-1/2.mp4", "ego4d/uid-1.mp4/1200.mp4"])
+def test_pieces_of_a_recording_are_put_back_into_it(path):
+    listed = held_out([span("uid-1", 1210.0, 1215.0)])
+    assert listed.find(sample(path, 11.0, 12.0)) is not None
+    assert listed.find(sample(path, 20.0, 22.0)) is None
+    assert held_out([span("2")]).find(sample("ssv2/2.mp4", 0.0, 1.0)) is not None
+
+
 def test_a_file_is_read_back_and_equal_stretches_are_listed_once(tmp_path):
     spans = held_out([span("v", 1.0, 2.0, "first"), span("v", 1.0, 2.0, "second"), span("ü"), span("w", 3.0)])
     assert len(spans) == 3

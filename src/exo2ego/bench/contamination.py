@@ -158,8 +158,9 @@ def held_out_spans(task: str, items: Iterable[Item], root: Path) -> Iterator[Hel
     windows = read_windows(root / WINDOWS_FILE)
     for item in items:
         # a video that was cut from a recording is held out under its own name too
-        cut = stretches(item, {}) if item.item_id in windows else []
-        for stretch in (*stretches(item, windows), *cut):
+        cut = item.videos if item.item_id in windows else ()
+        own = (_stretch(video.path, video.start_s, video.end_s) for video in cut)
+        for stretch in (*stretches(item, windows), *own):
             yield HeldOutSpan(
                 video=stretch.video,
                 start_s=stretch.start_s if stretch.placed else None,

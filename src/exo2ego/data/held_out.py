@@ -11,6 +11,7 @@ Names are compared without folders, without the ending of a video file and witho
 
 import json
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import inf, isfinite
@@ -22,6 +23,9 @@ from exo2ego.data.shards import ShardSample
 from exo2ego.errors import FormatError, MissingFileError
 
 VIDEO_ENDINGS = (".mp4", ".mkv", ".webm", ".avi", ".mov")
+PIECE = re.compile(r"(?:.*/)?(?P<recording>[^/]+)/(?P<number>[0-9]{1,6})\.mp4")
+"""`<uid>/<k>.mp4`, the k-th 600 s (EgoVLP), or `<uid>.mp4/<second>.mp4` (LaViLa)."""
+EGOVLP_PIECE_S = 600.0
 FIELDS = {"video", "start_s", "end_s", "bench", "item"}
 
 
@@ -49,6 +53,21 @@ def shared_s(start_s: float, end_s: float, spans: Iterable[tuple[float, float]])
             total += high - low
             reached = high
     return total
+
+
+def recordings(path: str) -> list[tuple[str, float]]:
+    """What a training video may be: itself, and the piece of an Ego4D recording that the two usual layouts of pieces
+    would make it. Each with the second at which it begins.
+
+    >>> recordings("ego4d/0A1B/2.mp4"), recordings("0A1B.mp4/900.mp4"), recordings("P01_11.MP4")
+    ([('2', 0.0), ('0a1b', 1200.0)], [('900', 0.0), ('0a1b', 900.0)], [('p01_11', 0.0)])
+    """
+    found = [(normal(path), 0.0)]
+    piece = PIECE.fullmatch(path)
+    if piece:
+        unit_s = 1.0 if piece["recording"].endswith(".mp4") else EGOVLP_PIECE_S
+        found.append((normal(piece["recording"]), int(piece["number"]) * unit_s))
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +119,11 @@ class HeldOut:
 
     def find(self, sample: ShardSample) -> HeldOutSpan | None:
         """The first span that shares a recording and seconds with the sample; None for a sample that is free."""
-        spans = self.by_video.get(normal(sample.take_uid), ())
-        return next((span for span in spans if span.meets(sample.start_s, sample.end_s)), None)
+        for video, offset_s in recordings(sample.take_uid):
+            for span in self.by_video.get(video, ()):
+                if span.meets(sample.start_s + offset_s, sample.end_s + offset_s):
+                    return span
+        return None
 
 
 def held_out(spans: Iterable[HeldOutSpan]) -> HeldOut:
