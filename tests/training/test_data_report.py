@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
-from exo2ego.data.mixture import by_size
+from exo2ego.data.mixture import by_size, often
 from exo2ego.training.config import Optim
-from exo2ego.training.data_report import data_summary, often, summary_lines, warned
+from exo2ego.training.data_report import data_summary, summary_lines, warned
 from exo2ego.training.distributed import World
 from exo2ego.training.examples import TrainingData
 

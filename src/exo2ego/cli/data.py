@@ -14,6 +14,7 @@ VERBS: dict[str, tuple[str, str]] = {
         "the five sources of EgoIT, or a file of conversations about videos -> shards",
     ),
     "egoclip": ("exo2ego.cli.data_egoclip", "EgoClip's table of narrated clips -> shards for the stage Init"),
+    "mix": ("exo2ego.cli.data_mix", "what a mixture of shard folders comes to: shares and epochs of each source"),
     "export": ("exo2ego.cli.data_export", "shards -> conversation files and mp4 clips for other trainers"),
     "inspect": ("exo2ego.cli.data_inspect", "statistics of shards, and a page of examples"),
     "view": ("exo2ego.cli.data_view", "shards in the browser: search, play ego and exo side by side, step"),

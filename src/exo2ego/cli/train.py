@@ -63,9 +63,10 @@ def main(argv: list[str]) -> int:
     )
     import json
 
-    from exo2ego.cli.train_steps import chosen_data, chosen_held_out, chosen_recipe, start_folder
+    from exo2ego.cli.train_steps import chosen_held_out, chosen_recipe, start_folder
     from exo2ego.cli.train_view import bar_updater, training_display
     from exo2ego.data.jsonfile import load_json
+    from exo2ego.data.mixture import choose_mixture
     from exo2ego.training.data_report import summary_lines
     from exo2ego.training.run import train_stage
 
@@ -81,7 +82,7 @@ def main(argv: list[str]) -> int:
         print(json.dumps(recipe.as_json(), indent=1))
         return 0
     quiet_libraries()
-    mixture = chosen_data(command.data, command.mix)
+    mixture = choose_mixture(command.data, command.mix)
     held_out = chosen_held_out(command.held_out, command.drop_held_out)
     start = start_folder(recipe, command.stage, command.init_from, mixture.folders, command.out, command.seed)
     with training_display() as display:

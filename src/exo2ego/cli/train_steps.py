@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from exo2ego.data.held_out import HeldOut, read_held_out
-from exo2ego.data.mixture import Mixture, parse_mixture, read_mixture
 from exo2ego.data.shards import open_shards
 from exo2ego.errors import InputError
 from exo2ego.models.weights import START
@@ -34,15 +33,6 @@ def chosen_recipe(name: str, stage: str, changes: Mapping[str, float]) -> Recipe
     except ValueError as error:
         raise InputError(str(error)) from error
     return replace(recipe, stages=recipe.stages | {stage: replace(config, optim=optim)})
-
-
-def chosen_data(values: Sequence[str], file: Path | None) -> Mixture:
-    """The sources that `--data` or `--mix` name; InputError for both."""
-    if file is None:
-        return parse_mixture(values)
-    if values:
-        raise InputError("give --data or --mix, not both")
-    return read_mixture(file)
 
 
 def chosen_held_out(file: Path | None, drop: bool) -> HeldOut | None:

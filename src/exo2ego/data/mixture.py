@@ -7,15 +7,20 @@ Weights are exact ratios. Without weights, sources are one list and are seen in 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from exo2ego.data.jsonfile import Fields, load_json, shorten
 from exo2ego.data.mixture_order import Concatenated, Order, Weighted
+from exo2ego.data.shards import ShardSet, open_shards
 from exo2ego.errors import FormatError, InputError
 
+MANY_EPOCHS = 4.0
+"""A source that is seen more often is named. For text, up to four passes are about as good as new data, and more soon
+are not (Muennighoff et al. 2023, arXiv 2305.16264)."""
 NAME = r"[A-Za-z0-9_.-]+"
 WEIGHT = re.compile(r"\d{1,9}(\.\d{1,9})?|\d{1,9}/\d{1,9}")
 WEIGHTED = re.compile(rf"(?P<name>{NAME})=(?P<folder>.+):(?P<weight>[^:/]+(/[^:/]+)?)")
@@ -139,3 +144,65 @@ def _mixture(sources: Sequence[Source], where: str) -> Mixture:
         return Mixture(sources=tuple(sources))
     except ValueError as error:
         raise InputError(f"{where}: {error}") from None
+
+
+def choose_mixture(values: Sequence[str], file: Path | None) -> Mixture:
+    """The sources that `--data` or `--mix` name; InputError for both."""
+    if file is None:
+        return parse_mixture(values)
+    if values:
+        raise InputError("give --data or --mix, not both")
+    return read_mixture(file)
+
+
+def often(epochs: Mapping[str, float]) -> list[str]:
+    """One line for each source that is seen more than `MANY_EPOCHS` times."""
+    return [
+        f"source {name} is seen {count:.1f} times, more than {MANY_EPOCHS:g}: lower its weight, train fewer steps or "
+        "give it more data"
+        for name, count in epochs.items()
+        if count > MANY_EPOCHS
+    ]
+
+
+def forecast(mixture: Mixture, samples: int | None) -> list[dict[str, Any]]:
+    """For each source its examples, weight, samples and epochs in a run of so many samples (None: one pass over all).
+
+    Raises InputError without sources, FormatError for a weighted source without any example.
+    """
+    if not mixture.sources:
+        raise InputError("no data was given; name at least one shard folder with --data")
+    sizes = [sum(examples_in(open_shards(folder)) for folder in source.folders) for source in mixture.sources]
+    for source, size in zip(mixture.sources, sizes, strict=True):
+        if not size and (mixture.weighted or not any(sizes)):
+            raise FormatError(f"source {source.name!r} holds no example; leave it out")
+    seen = mixture.order(sizes, seed=0).seen(samples or sum(sizes))
+    shares = mixture.shares()
+    return [
+        {
+            "name": source.name,
+            "examples": size,
+            "weight": shares.get(source.name),
+            "samples": count,
+            "epochs": count / size if size else 0.0,
+        }
+        for source, size, count in zip(mixture.sources, sizes, seen, strict=True)
+    ]
+
+
+def examples_in(shards: ShardSet) -> int:
+    """Training examples of a shard folder: its ego-exo pairs where it has any, else its samples."""
+    return len(shards.pairs) or len(shards)
+
+
+def forecast_text(rows: Sequence[Mapping[str, Any]]) -> str:
+    """The rows as a table, and a warning for each source that repeats too often."""
+    total = sum(row["samples"] for row in rows)
+    width = max(len("source"), *(len(row["name"]) for row in rows))
+    lines = [f"{'source':<{width}}  {'weight':>8}  {'examples':>10}  {'samples':>10}  {'share':>6}  {'epochs':>8}"]
+    for row in rows:
+        lines.append(
+            f"{row['name']:<{width}}  {row['weight'] or 'by size':>8}  {row['examples']:>10,}  {row['samples']:>10,}  "
+            f"{row['samples'] / total:>6.1%}  {row['epochs']:>8.2f}"
+        )
+    return "\n".join([*lines, *(f"warning: {line}" for line in often({r["name"]: r["epochs"] for r in rows}))])

@@ -5,24 +5,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from exo2ego.data.mixture import Mixture
+from exo2ego.data.mixture import MANY_EPOCHS, Mixture, often
 from exo2ego.training.examples import TrainingData
 from exo2ego.training.loop import LoopSpec, StepReport
 from exo2ego.training.stream import Stream
-
-MANY_EPOCHS = 4.0
-"""A source that is seen more often is named. For text, up to four passes are about as good as new data, and more soon
-are not (Muennighoff et al. 2023, arXiv 2305.16264)."""
-
-
-def often(epochs: Mapping[str, float]) -> list[str]:
-    """One line for each source that is seen more than `MANY_EPOCHS` times."""
-    return [
-        f"source {name} is seen {count:.1f} times, more than {MANY_EPOCHS:g}: lower its weight, train fewer steps or "
-        "give it more data"
-        for name, count in epochs.items()
-        if count > MANY_EPOCHS
-    ]
 
 
 def warned(
