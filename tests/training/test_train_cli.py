@@ -123,6 +123,16 @@ def test_a_mixture_is_read_from_a_file_and_what_is_held_out_from_a_list(
     assert "another recipe, start, data or seed" in complaint(capsys)
 
 
+def test_a_budget_too_small_for_a_sample_leaves_no_folder_behind(
+    pairs: ShardSet, start: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same --out must be free for the next try with a larger one."""
+    words = ["train", "--stage", "teacher", "--init-from", str(start), "--steps", "2", "--data", str(pairs.folder)]
+    assert main([*words, "--tokens-per-batch", "20", "--out", str(tmp_path / "run")]) == 2
+    assert "more than tokens_per_batch 20; raise the budget or leave the sample out" in complaint(capsys)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_stage_leaves_what_the_next_one_needs(
     pairs: ShardSet, instructions: ShardSet, start: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,12 +7,14 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 import torch
 from training_fixtures import build, planned_pair
 
+from exo2ego.data.mixture import Mixture, Source
 from exo2ego.data.shard_plan import Planned
 from exo2ego.errors import CheckpointError, FormatError, InputError
 from exo2ego.inference.engine import Engine
@@ -166,6 +168,22 @@ def test_a_folder_of_another_recipe_is_refused(recipe, start, pairs, whole):
     other = replace(recipe, jitter_px=1)
     with pytest.raises(CheckpointError, match="another recipe, start, data or seed"):
         run(other, "guidance", start, pairs, whole.out)
+
+
+def test_a_folder_moved_from_one_source_to_another_is_another_run(recipe, start, pairs, videos, tmp_path):
+    """Names, weights and the examples one after the other are the same; whose they are is not."""
+    more = [build(tmp_path / name, [planned_pair(videos, n)]) for n, name in enumerate(("one", "two", "three"))]
+    parts = [shards.folder for shards in more]
+
+    def mixture(first: int) -> Mixture:
+        groups = {"a": parts[:first], "b": parts[first:]}
+        sources = [Source(name=n, folders=tuple(f), weight=Fraction(1)) for n, f in groups.items()]
+        return Mixture(sources=tuple(sources))
+
+    train_stage(recipe, "teacher", start=start, data=mixture(1), out=tmp_path / "r")
+    train_stage(recipe, "teacher", start=start, data=mixture(1), out=tmp_path / "r")
+    with pytest.raises(CheckpointError, match="another recipe, start, data or seed"):
+        train_stage(recipe, "teacher", start=start, data=mixture(2), out=tmp_path / "r")
 
 
 def test_a_checkpoint_that_loses_a_part_is_refused(recipe, start, pairs, tmp_path):

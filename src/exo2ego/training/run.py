@@ -88,11 +88,12 @@ def train_stage(
         note(f"{found.left_out} samples are held out and not trained on")
     torch.manual_seed(seed)
     roles, processor = load_roles(start, recipe.mapping)
-    settings = run_settings(recipe, stage_name, roles, found.examples, seed, mixture.shares())
+    shares = {n: (w, size) for (n, w), size in zip(mixture.shares().items(), found.order.sizes, strict=False)}
+    settings = run_settings(recipe, stage_name, roles, found.examples, seed, shares)
+    stream = build_stream(found, recipe, stage, config, roles, processor, seed)
     with claimed(out, settings, world):
         wait_for_all(world)
         if not (run.model / "config.json").is_file():
-            stream = build_stream(found, recipe, stage, config, roles, processor, seed)
             prepare(roles, config, topics=len(recipe.question_groups))
             spec = LoopSpec(
                 stage=stage_name,
@@ -127,9 +128,9 @@ def run_settings(
     roles: Roles,
     examples: Sequence[Example],
     seed: int,
-    shares: Mapping[str, str] = MappingProxyType({}),
+    shares: Mapping[str, tuple[str, int]] = MappingProxyType({}),
 ) -> str:
-    """Fingerprint of all that decides the numbers: recipe, stage, start weights, data, seed, weights of the sources.
+    """Fingerprint of all that decides the numbers: recipe, stage, start weights, data, seed, shares of the sources.
 
     What is not given does not count: runs of versions without token budgets and mixtures go on.
     """
