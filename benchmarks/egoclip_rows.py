@@ -8,7 +8,7 @@ phase runs in a process of its own and prints one JSON line: rows, CPU seconds, 
 
     plain     `csv.reader` and `ast.literal_eval` on the same file, the usual way: for comparison
     read      every row parsed and checked, malformed ones named
-    select    the same, and every row judged: videos there, clips within them, order by video (32 bytes a kept row)
+    select    the same, and every row judged: videos there, clips within them, order by video
     limit     as select with --limit 100000
     plan      the chosen rows (all of them) read again as samples to be stored
 """
