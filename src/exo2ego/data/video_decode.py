@@ -45,12 +45,33 @@ def decode_times(
 ) -> Iterator[tuple[int, Frame | VideoError]]:
     """Yields (position in `times_s`, picture or reason), one pass forward for each run of times near each other."""
     order = np.argsort(times_s, kind="stable")
-    breaks = np.flatnonzero(np.diff(times_s[order]) > rules.RESEEK_S) + 1
     # Without display times, a frame is known by its count from the start only.
-    runs = [order] if video.is_counted else np.split(order, breaks)
+    runs = [order] if video.is_counted else np.split(order, _worth_a_seek(video, times_s[order]))
     for run in runs:
         if run.size:
             yield from _decode_run(video, [(int(i), float(times_s[i])) for i in run], tolerance_s, convert)
+
+
+def _worth_a_seek(video: Opened, ordered_s: NDArray[np.float64]) -> NDArray[np.int64]:
+    """int64[n]: positions of ordered times that are reached sooner by a seek than by decoding on from the one before.
+
+    By the container's index: where the last key frame before a time lies well behind the time before it. A seek to a
+    key frame before that would decode frames again. Without an index, by the distance alone.
+    """
+    gaps_s = np.diff(ordered_s)
+    keys_s = _key_frames_s(video) if bool((gaps_s > rules.SKIP_S).any()) else np.zeros(0)
+    if not keys_s.size:
+        return np.flatnonzero(gaps_s > rules.RESEEK_S) + 1
+    last = np.searchsorted(keys_s, ordered_s[1:] - 2 / video.fps, side="right") - 1
+    gained_s = np.where(last >= 0, keys_s[last], -np.inf) - ordered_s[:-1]
+    return np.flatnonzero(gained_s > rules.SKIP_S) + 1
+
+
+def _key_frames_s(video: Opened) -> NDArray[np.float64]:
+    """float64[n]: times of the key frames that the container's index names, in order."""
+    stamps = [entry.timestamp for entry in video.stream.index_entries if entry.is_keyframe]
+    times: NDArray[np.float64] = np.sort(np.array(stamps, dtype=np.float64)) * float(video.base_s) - video.start_s
+    return times
 
 
 def shown_from(video: Opened, time_s: float) -> Iterator[Shown]:

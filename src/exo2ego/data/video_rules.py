@@ -18,8 +18,10 @@ MAX_BOXES = 100_000
 """Of an mp4 header that are looked at before the decoder sees it."""
 MAX_GAP_S = 1.0
 """Variable frame rate: the longest pause between two frames that is bridged without an explicit tolerance."""
+SKIP_S = 0.3
+"""A seek costs as much as decoding so much video (the decoder starts anew); it is made where it saves more."""
 RESEEK_S = 5.0
-"""Asked times further apart than this are reached by seeking, nearer ones by decoding on."""
+"""The same for files without an index: asked times further apart than this are reached by seeking."""
 EPSILON_S = 1e-4
 
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg"
