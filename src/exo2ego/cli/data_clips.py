@@ -19,12 +19,17 @@ from exo2ego.cli.data_common import (
 )
 
 if TYPE_CHECKING:
+    from exo2ego.data.egoexo4d import EgoExo4D
     from exo2ego.data.pairs import FilterReport
+
+SIMULATED = "sim"
+"""`university_name` of simulated takes."""
 
 
 def main(argv: Sequence[str]) -> int:
     """Runs the sub-verb; returns the exit code. Errors meant for users are raised."""
     options = _parser().parse_args(argv)
+    options.command = ("exo2ego", "data", "clips", *argv)
     from exo2ego.data.clips import ClipRule
     from exo2ego.data.egoexo4d import read_root
     from exo2ego.data.pairs import make_clips
@@ -45,6 +50,7 @@ def main(argv: Sequence[str]) -> int:
     settings = {
         "kind": "pairs",
         "source": str(options.source),
+        "origin": _origin(dataset),
         "rule": asdict(rule),
         "filters": asdict(filters),
         "takes": None if subset.takes is None else len(subset.takes),
@@ -55,6 +61,12 @@ def main(argv: Sequence[str]) -> int:
     out.print(f"{len(shards.pairs)} ego-exo pairs of {len(shards)} narrations are in {options.out}")
     out.print(f"look at them: exo2ego data inspect {options.out}")
     return 0
+
+
+def _origin(dataset: "EgoExo4D") -> str:
+    """Whose recordings they are, as `shard_card.LICENCES` names it: the simulated world signs its takes."""
+    simulated = bool(dataset.takes) and all(take.university == SIMULATED for take in dataset.takes.values())
+    return "simulated" if simulated else "ego_exo4d"
 
 
 def print_report(report: "FilterReport") -> None:

@@ -30,6 +30,7 @@ def add_common(parser: VerbParser, out_required: bool = True) -> None:
     parser.add_argument(
         "--workers", type=at_least(1), help="processes (default 1; with --engine ray one for each CPU of the cluster)"
     )
+    parser.add_argument("--licence", help="of the source, in words, for the card (default: by the kind of source)")
     parser.add_argument("--engine", choices=("local", "ray"), default="local", help="ray: on a Ray cluster")
     parser.add_argument("--address", help="of the Ray cluster, as HOST:PORT or auto (default: one on this machine)")
     parser.add_argument(
@@ -120,7 +121,10 @@ def build_with_progress(
     settings: Mapping[str, object],
     report: "FilterReport | Mapping[str, object]",
 ) -> "ShardSet":
-    """Builds with a progress bar; says how many clips were quarantined."""
+    """Builds with a progress bar, says how many clips were quarantined, and writes the card.
+
+    `options` are those of `add_common`, with the command line as `options.command`.
+    """
     from time import monotonic
 
     from exo2ego.data.shard_clips import Limits
@@ -152,7 +156,17 @@ def build_with_progress(
     lost = shards.manifest["counts"]["quarantined"]
     if lost:
         console().print(f"warning: {lost} clips could not be stored; reasons in {options.out / QUARANTINE}")
+    _write_card(shards, options, settings)
     return shards
+
+
+def _write_card(shards: "ShardSet", options: argparse.Namespace, settings: Mapping[str, object]) -> None:
+    from exo2ego.data.atomic import write_atomic
+    from exo2ego.data.shard_card import CARD, card, licence_of, shown_command
+
+    stated = options.licence or settings.get("licence")
+    licence = licence_of(str(settings.get("origin", "")), str(stated) if stated else None)
+    write_atomic(options.out / CARD, card(shards, licence, shown_command(options.command)).encode())
 
 
 def _engine(options: argparse.Namespace) -> "Run | None":

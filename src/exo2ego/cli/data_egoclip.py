@@ -18,6 +18,7 @@ MB = 1_000_000
 def main(argv: Sequence[str]) -> int:
     """Runs the sub-verb; returns the exit code. Errors meant for users are raised."""
     options = _parser().parse_args(argv)
+    options.command = ("exo2ego", "data", "egoclip", *argv)
     from exo2ego.data.shard_group import ClipFormat
     from exo2ego.data.sources.egoclip_select import KINDS, SOURCE, plan_clips
     from exo2ego.data.sources.templates import load_templates
@@ -32,6 +33,7 @@ def main(argv: Sequence[str]) -> int:
     settings = {
         "kind": "instructions",
         "source": str(options.csv),
+        "origin": "ego4d",
         "videos": str(options.videos),
         "video_layout": selection.layout.name,
         "rule": chosen,

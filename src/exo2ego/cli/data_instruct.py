@@ -21,6 +21,7 @@ OF_SOURCES = ("templates", "first_person", "leave_out", "split", "views", "windo
 def main(argv: Sequence[str]) -> int:
     """Runs the sub-verb; returns the exit code. Errors meant for users are raised."""
     options = _parser().parse_args(argv)
+    options.command = ("exo2ego", "data", "instruct", *argv)
     named = _named(options.source)
     if not named:
         return _store_file(options)
