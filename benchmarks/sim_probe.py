@@ -31,17 +31,31 @@ HEADS: dict[str, tuple[str, ...]] = {
 }
 
 
+class Refine(nn.Module):
+    """A convolution beside the identity: shapes of a dozen pixels need more than one look at each resolution."""
+
+    def __init__(self, width: int) -> None:
+        """width: channels in and out."""
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.GELU())
+
+    def forward(self, grid: Tensor) -> Tensor:
+        """float[B, C, H, W] in and out."""
+        return grid + self.body(grid)
+
+
 class Probe(nn.Module):
     """2D convolutions on each frame with its change and its hues, mixed over time, then pooled by attention."""
 
     def __init__(self) -> None:
-        """Build about 0.6 M parameters; 2D and 1D convolutions only, as 3D ones are slow on a CPU."""
+        """Build about 1.4 M parameters; 2D and 1D convolutions only, as 3D ones are slow on a CPU."""
         super().__init__()
         widths = (9, 24, 48, 96, 128)
         layers: list[nn.Module] = []
         for number, (a, b) in enumerate(pairwise(widths)):
             size = 5 if number == 0 else 3
             layers += [nn.Conv2d(a, b, size, stride=2, padding=size // 2, bias=False), nn.BatchNorm2d(b), nn.GELU()]
+            layers += [Refine(b)] if number in (1, 2) else []
         self.trunk = nn.Sequential(*layers)
         self.over_time = nn.Sequential(nn.Conv1d(128, 128, 3, padding=1), nn.GELU(), nn.Conv1d(128, 128, 3, padding=1))
         self.place = nn.Parameter(torch.zeros(1, 16, FRAMES, 128))
