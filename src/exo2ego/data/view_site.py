@@ -44,7 +44,7 @@ class Site:
     def folders(self) -> list[dict[str, Any]]:
         """The folders, in the order of the command line."""
         return [
-            {"name": name, "folder": self._home(name), "samples": len(shards), "kind": _kind(shards)}
+            {"name": name, "folder": plain(str(shards.folder)), "samples": len(shards), "kind": _kind(shards)}
             for name, shards in self.sets.items()
         ]
 
@@ -81,7 +81,7 @@ class Site:
             "best_exo": sample.best_exo,
             "conversations": _chats(sample.conversations),
             "conversations_in_all": len(sample.conversations),
-            "shards": self._home(folder),
+            "shards": plain(str(self.sets[folder].folder)),
             "reason": self.flags.get((self._home(folder), key)) or "",
         }
 
