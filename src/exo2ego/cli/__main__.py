@@ -1,7 +1,8 @@
 """`exo2ego VERB ...`: finds the verb, runs it, and turns every error meant for users into one line.
 
 Exit codes: 0 done, 2 a problem the user can mend, 130 stopped by Ctrl-C, 141 the reader of our output went away;
-`doctor` and `data check` leave with 1 when something needed is missing or bad. A bug shows its traceback and leaves with 1.
+`doctor` and `data check` leave with 1 when something needed is missing or bad. A bug shows its traceback and leaves
+with 1.
 """
 
 import difflib
