@@ -200,7 +200,7 @@ def _measured(
         def show(done: int, total: int) -> None:
             bar.update(task, completed=done, total=total)
 
-        return with_durations(wanted, root, memory, workers=options.workers, progress=show)
+        return with_durations(wanted, root, memory, workers=options.workers or 1, progress=show)
 
 
 def _parser() -> VerbParser:
