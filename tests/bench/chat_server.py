@@ -62,15 +62,18 @@ def chat_server(rule: Rule) -> Iterator[ChatServer]:
                 state.at_once += 1
                 state.most_at_once = max(state.most_at_once, state.at_once)
             try:
-                self._reply(state.rule(number, request))
-            except (BrokenPipeError, ConnectionResetError):
-                pass
+                answer = state.rule(number, request)
+                time.sleep(answer.stall_s)
             finally:
+                # Before the first byte goes out: who has the answer may ask again before this thread runs on.
                 with state.lock:
                     state.at_once -= 1
+            try:
+                self._reply(answer)
+            except (BrokenPipeError, ConnectionResetError):
+                pass
 
         def _reply(self, answer: Answer) -> None:
-            time.sleep(answer.stall_s)
             if answer.hang_up:
                 self.connection.close()
                 return
