@@ -4,7 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -68,10 +68,8 @@ def chat_server(rule: Rule) -> Iterator[ChatServer]:
                 # Before the first byte goes out: who has the answer may ask again before this thread runs on.
                 with state.lock:
                     state.at_once -= 1
-            try:
+            with suppress(BrokenPipeError, ConnectionResetError):
                 self._reply(answer)
-            except (BrokenPipeError, ConnectionResetError):
-                pass
 
         def _reply(self, answer: Answer) -> None:
             if answer.hang_up:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from guarded_work import is_alive
 from numpy.typing import NDArray
 
 from exo2ego.data import guard as guard_module
@@ -185,18 +186,10 @@ guard.call({work})
     parent.kill()
     parent.wait()
     deadline = time.monotonic() + 30
-    while _is_alive(pid) and time.monotonic() < deadline:
+    while is_alive(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert not _is_alive(pid)
+    assert not is_alive(pid)
     parent.stdout.close()
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"  # nobody may be there to reap it
 
 
 def test_calls_from_several_threads_wait_for_each_other(guard: Guard) -> None:
@@ -216,7 +209,7 @@ def test_a_closed_guard_leaves_no_process_and_can_be_used_again() -> None:
     guard.start()
     pid = guard.call(child_pid)
     guard.close()
-    assert not _is_alive(pid)
+    assert not is_alive(pid)
     assert guard.call(child_pid) != pid
     guard.close()
 

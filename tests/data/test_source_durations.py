@@ -62,10 +62,8 @@ def test_a_second_run_opens_only_what_is_new_or_changed(
         file.write('{"torn": ')
     (root / "b.mp4").write_bytes(make_video(steady(40)))
     opened: list[str] = []
-    measure_all = durations._measure_all
-    monkeypatch.setattr(
-        durations, "_measure_all", lambda paths, *rest: (opened.extend(paths), measure_all(paths, *rest))[1]
-    )
+    measure = durations._measure
+    monkeypatch.setattr(durations, "_measure", lambda *about: (opened.append(about[-1]), measure(*about))[1])
     good, bad = with_durations([about("a.mp4"), about("b.mp4"), about("bad.mp4")], root, memory)
     assert opened == ["b.mp4", "bad.mp4"]
     assert good[1].video.end_s == pytest.approx(4.0, abs=0.11)

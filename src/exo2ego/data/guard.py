@@ -73,9 +73,9 @@ class Guard:
 
     def close(self) -> None:
         """Ends the child. The next call would start another."""
-        if self._child is not None:
-            self._child.kill()
-            self._child = None
+        child, self._child = self._child, None
+        if child is not None:
+            child.kill()
 
     def call(self, function: Callable[..., R], *args: Any, name: str = "", time_limit_s: float | None = None) -> R:
         """`function(*args)`, computed in the child: a function that can be imported, arguments that can be pickled.
@@ -153,6 +153,7 @@ class _Child:
         self.calls = Connection(calls_out, readable=False)
         self.replies = Connection(replies_in, writable=False)
         self.is_ready = False
+        self._ending = threading.Lock()
 
     def wait_until_ready(self) -> None:
         """Raises EnvironmentUnfitError where the child does not come up: not the fault of any video."""
@@ -187,8 +188,11 @@ class _Child:
         self.process.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(_REAP_S)
-        self.calls.close()
-        self.replies.close()
+        with (
+            self._ending
+        ):  # its caller and who ends it from outside: a pipe closed twice may be another child's by then
+            self.calls.close()
+            self.replies.close()
         return self.process.returncode
 
 

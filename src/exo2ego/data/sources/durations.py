@@ -6,14 +6,12 @@ while it measured, measures none of them twice.
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
 
 from exo2ego.data.frame_folder import probe_source
-from exo2ego.data.guard import Guard
+from exo2ego.data.guard_pool import GuardPool
 from exo2ego.data.lines import LineLog
 from exo2ego.data.sources.reading import BadRow
 from exo2ego.errors import InputError
@@ -67,8 +65,8 @@ def measured(
     progress(len(found), len(paths))
     if not todo:
         return found
-    with LineLog(memory) as log:
-        for batch in _batches(_measure_all(todo, root, workers)):
+    with LineLog(memory) as log, GuardPool(workers, time_limit_s=TIME_LIMIT_S) as guards:
+        for batch in _batches(guards.over(partial(_measure, root, guards), todo)):
             found.update(batch)
             # What could not be read may be mended or downloaded by the next time: only lengths are remembered.
             lines = [{"path": p, "mark": marks[p], "duration_s": v} for p, v in batch if isinstance(v, float)]
@@ -78,26 +76,13 @@ def measured(
     return found
 
 
-def _measure_all(paths: Sequence[str], root: Path, workers: int) -> Iterator[tuple[str, float | str]]:
-    with ExitStack() as stack:
-        guards: SimpleQueue[Guard] = SimpleQueue()
-        for _ in range(min(workers, len(paths))):
-            guards.put(stack.enter_context(Guard(time_limit_s=TIME_LIMIT_S)))
-
-        def measure(path: str) -> tuple[str, float | str]:
-            if not (root / path).exists():
-                return path, f"{root / path}: no such file"
-            guard = guards.get()
-            try:
-                return path, guard.call(probe_source, root / path).duration_s
-            except InputError as error:
-                return path, str(error)
-            finally:
-                guards.put(guard)
-
-        pool = stack.enter_context(ThreadPoolExecutor(min(workers, len(paths))))
-        for start in range(0, len(paths), BATCH):
-            yield from pool.map(measure, paths[start : start + BATCH])
+def _measure(root: Path, guards: GuardPool, path: str) -> tuple[str, float | str]:
+    if not (root / path).exists():
+        return path, f"{root / path}: no such file"
+    try:
+        return path, guards.call(probe_source, root / path).duration_s
+    except InputError as error:
+        return path, str(error)
 
 
 def _batches(items: Iterable[tuple[str, float | str]]) -> Iterator[list[tuple[str, float | str]]]:
