@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -18,8 +17,9 @@ class Answer:
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     stall_s: float = 0.0
+    """Pause before the first byte, cut short when the server ends."""
     drip_s: float = 0.0
-    """Pause after every byte."""
+    """Pause after every byte, cut short when the server ends."""
     hang_up: bool = False
 
 
@@ -45,6 +45,8 @@ class ChatServer:
     at_once: int = 0
     most_at_once: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
+    over: threading.Event = field(default_factory=threading.Event)
+    """Set when the block ends: nobody waits for an answer any more."""
 
 
 @contextmanager
@@ -63,7 +65,7 @@ def chat_server(rule: Rule) -> Iterator[ChatServer]:
                 state.most_at_once = max(state.most_at_once, state.at_once)
             try:
                 answer = state.rule(number, request)
-                time.sleep(answer.stall_s)
+                state.over.wait(answer.stall_s)
             finally:
                 # Before the first byte goes out: who has the answer may ask again before this thread runs on.
                 with state.lock:
@@ -82,7 +84,7 @@ def chat_server(rule: Rule) -> Iterator[ChatServer]:
             for byte in answer.body if answer.drip_s else ():
                 self.wfile.write(bytes([byte]))
                 self.wfile.flush()
-                time.sleep(answer.drip_s)
+                state.over.wait(answer.drip_s)
             if not answer.drip_s:
                 self.wfile.write(answer.body)
 
@@ -97,5 +99,6 @@ def chat_server(rule: Rule) -> Iterator[ChatServer]:
     try:
         yield state
     finally:
+        state.over.set()
         server.shutdown()
         server.server_close()

@@ -89,7 +89,7 @@ def test_a_real_kill_loses_nothing_that_was_reported(root: Path, tmp_path: Path)
         root, task = Path({str(root)!r}), TASKS["egoschema"]
         def told(progress):
             print(progress.done, flush=True)
-            time.sleep(60)
+            time.sleep(600)
         run(FakeModel(sees_the_kind), task, task.load(root, full=True), root, Path({str(tmp_path / "a")!r}),
             RunSettings(task="egoschema", protocol="likelihood", model="fake"), on_progress=told)
     """)

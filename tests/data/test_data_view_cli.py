@@ -26,10 +26,10 @@ def test_it_serves_a_read_only_folder_and_ends_with_ctrl_c(tmp_path: Path, read_
         said += line
     address = next(word for word in said.split() if word.startswith("http://127.0.0.1:"))
     assert "2 samples: http://" in said
-    with urllib.request.urlopen(f"{address}api/search?q=cup", timeout=20) as answer:
+    with urllib.request.urlopen(f"{address}api/search?q=cup", timeout=300) as answer:
         assert json.load(answer)["total"] == 1
     process.send_signal(signal.SIGINT)
-    rest, _ = process.communicate(timeout=20)
+    rest, _ = process.communicate(timeout=300)
     assert (process.returncode, rest) == (0, "")
     assert not (tmp_path / "flags.jsonl").exists(), "nothing is written before something is flagged"
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 from test_shards import FORMAT, PATHS, contents, plan
 from tiny_tree import Tree
 
@@ -18,17 +19,27 @@ from exo2ego.data.shard_clips import Limits
 from exo2ego.data.shard_plan import Planned
 from exo2ego.data.shard_writer import build_shards
 from exo2ego.data.shards import open_shards, verify_shards
+from exo2ego.errors import MissingFileError
 
 TAKES = 6
 
 SCRIPT = """
-import sys
+import sys, time
 from pathlib import Path
 sys.path[:0] = {paths!r}
 from test_shard_local import build_many
 
+begun = None
+
+def stand_still(done, total):
+    global begun
+    begun = done if begun is None else begun
+    if done >= begun + {shards} * 5:
+        print(done, flush=True)
+        time.sleep({stand_s})
+
 if __name__ == "__main__":
-    build_many(Path({root!r}), Path({out!r}), workers=2)
+    build_many(Path({root!r}), Path({out!r}), workers=2, progress=stand_still)
 """
 
 
@@ -45,25 +56,27 @@ def build_many(root: Path, out: Path, **how: Any) -> None:
     build_shards(out, many(root), FORMAT, settings={}, report={}, samples_per_shard=1, limits=Limits(), **how)
 
 
-def test_killed_at_random_moments_nothing_is_lost_doubled_or_changed(tree: Tree, tmp_path: Path) -> None:
+@pytest.mark.parametrize("shards", [0, 2])
+def test_killed_at_random_moments_nothing_is_lost_doubled_or_changed(tree: Tree, tmp_path: Path, shards: int) -> None:
+    """With so many shards done in this run it stands still, or no kill might come in time; its workers go on, and are
+    wherever the draw meets them."""
     out, script = tmp_path / "killed", tmp_path / "script.py"
-    script.write_text(SCRIPT.format(root=str(tree.root), out=str(out), paths=PATHS))
-    start = time.monotonic()
+    told = {"root": str(tree.root), "out": str(out), "paths": PATHS, "shards": shards}
+    script.write_text(SCRIPT.format(**told, stand_s=600))
     build_many(tree.root, tmp_path / "whole")
-    usual_s = time.monotonic() - start
-    moments = random.Random(7)
-    deaths = 0
-    while True:
-        run = subprocess.Popen([sys.executable, str(script)], start_new_session=True)
-        try:
-            # The last run is left alone: a machine may be so slow that none would reach its end.
-            assert run.wait(None if deaths == 4 else moments.uniform(0.1, 1.0) * (0.5 + usual_s)) == 0
-            break
-        except subprocess.TimeoutExpired:
-            os.killpg(run.pid, signal.SIGKILL)
-            run.wait()
-            deaths += 1
-    assert deaths >= 1
+    moments = random.Random(shards)
+    for _ in range(2):
+        run = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, start_new_session=True)
+        assert run.stdout is not None
+        assert run.stdout.readline()
+        time.sleep(moments.uniform(0.0, 0.3))
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+        run.stdout.close()
+    with pytest.raises(MissingFileError):
+        open_shards(out)
+    script.write_text(SCRIPT.format(**told, stand_s=0))
+    subprocess.run([sys.executable, str(script)], check=True, capture_output=True)
     assert contents(out) == contents(tmp_path / "whole")
     assert verify_shards(out) == TAKES * 5 * 4
     keys = [sample.key for sample in open_shards(out).samples]

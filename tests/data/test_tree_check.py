@@ -26,6 +26,7 @@ from exo2ego.data import tree_check_pool
 from exo2ego.data.download_needs import needs
 from exo2ego.data.download_sizes import Sizes
 from exo2ego.data.egoexo4d import read_root
+from exo2ego.data.guard import Guard
 from exo2ego.data.pairs import FilterRule
 from exo2ego.data.tree_check import Tolerance, TreeCheck, check_tree, take_findings
 from exo2ego.data.tree_check_log import CHECKED, Asked, Checked, CheckLog
@@ -123,12 +124,11 @@ def test_a_file_that_hangs_crashes_or_floods_costs_itself_alone(
         stream = next(iter(tree.takes[0]["frame_aligned_videos"][camera].values()))
         stream["relative_path"] = f"frame_aligned_videos/{name}.mp4"
         old.rename(old.with_name(f"{name}.mp4"))
-    began = time.monotonic()
-    check = checked(tree, tmp_path / "out", workers=2, time_limit_s=3.0, memory_limit_bytes=1 << 30)
-    assert time.monotonic() - began < 60
+    monkeypatch.setattr(Guard, "call", check_fakes.patient_but_for("hang.mp4"))
+    check = checked(tree, tmp_path / "out", workers=2, time_limit_s=1.0, memory_limit_bytes=1 << 30)
     assert kinds(check) == [("bad video", f"{name}.mp4") for name in ("crash", "flood", "hang")]
     reasons = {Path(one.video).stem: one.reason or "" for one in check.bad}
-    assert "took longer than 3 s and was stopped" in reasons["hang"]
+    assert "took longer than 1 s and was stopped" in reasons["hang"]
     assert "crashed" in reasons["crash"]
     assert "memory" in reasons["flood"]
     write_quarantine(tmp_path / "quarantine.jsonl", check)
@@ -171,24 +171,22 @@ def test_stopped_in_the_middle_it_goes_on(tree: Tree, tmp_path: Path, number: in
         import check_fakes
         from exo2ego.cli.__main__ import main
         from exo2ego.data import tree_check_pool
-        tree_check_pool.inspect_video = check_fakes.look_slowly
-        sys.exit(main(["data", "check", {str(root)!r}, "--out", {str(out)!r}]))
+        tree_check_pool.inspect_video = check_fakes.look_at_the_first_take_only
+        sys.exit(main(["data", "check", {str(root)!r}, "--out", {str(out)!r}, "--time-limit", "600"]))
         """
     )
     process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     log = out / CHECKED
-    until = time.monotonic() + 60
-    while not log.is_file() or log.read_bytes().count(b"\n") < 3:
+    until = time.monotonic() + 300
+    while not log.is_file() or log.read_bytes().count(b"\n") < 1 + 3:
         assert time.monotonic() < until
         assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(number)
-    began = time.monotonic()
-    assert process.wait(timeout=60) == code
-    assert time.monotonic() - began < 20
+    assert process.wait(timeout=300) == code  # long before the ten minutes of the video that it was looking at
     done = log.read_bytes().count(b"\n") - 1
     check = checked(tree, out)
-    assert 2 <= done < 6
+    assert done == 3
     assert check.opened == 6 - done
     assert check.is_whole
     lines = [json.loads(line) for line in log.read_text().splitlines()[1:]]

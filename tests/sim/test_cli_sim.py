@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -85,22 +84,43 @@ def test_sources_are_written_on_request_only(tmp_path: Path, capsys: pytest.Capt
     assert "--source-facts to resume" in capsys.readouterr().err
 
 
+STANDS_STILL = """
+import sys, time
+from exo2ego.cli.__main__ import main
+from exo2ego.sim import export
+
+write, videos = export.write_bytes, 0
+
+def standing(path, content):
+    global videos
+    write(path, content)
+    videos += path.suffix == ".mp4"
+    if videos == 3:
+        print("the second take has one of its two videos", flush=True)
+        time.sleep(600)
+
+export.write_bytes = standing
+sys.exit(main(sys.argv[1:]))
+"""
+
+
 @pytest.mark.gl
 def test_kill_9_and_the_same_command_again_makes_the_same_world(tmp_path: Path) -> None:
-    """Killed in the middle of rendering: nothing half-written is taken for a video, and the outcome is the same."""
+    """Killed in the middle of a take: nothing half-written is taken for a video, and the outcome is the same."""
     flags = ["--takes", "3", "--workers", "1", "--size-px", "32", "--fps", "3", "--exo-cameras", "1", "1"]
-
-    def command(out: str) -> list[str]:
-        return [sys.executable, "-m", "exo2ego", "sim", "--out", str(tmp_path / out), *flags]
-
-    process = subprocess.Popen(command("killed"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 300
-    while not list((tmp_path / "killed").rglob("*.mp4")):
-        assert process.poll() is None, "it was over before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
+    flags += ["--benches", "egomcq"]
+    command = [sys.executable, "-c", STANDS_STILL, "sim", "--out", str(tmp_path / "killed"), *flags]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert process.stdout is not None
+    said = ""
+    while "the second take" not in said:
+        line = process.stdout.readline()
+        assert line, "it was over before it could be killed"
+        said += line
     process.kill()
     process.wait()
+    process.stdout.close()
+    assert len(list((tmp_path / "killed").rglob("*.part/**/*.mp4"))) == 1
     assert not (tmp_path / "killed" / "bench" / "egomcq" / "egomcq.json").exists()
     for out in ("killed", "calm"):
         assert main(["sim", "--out", str(tmp_path / out), *flags]) == 0
