@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from training_processes import start_training
 
 from exo2ego.training.distributed import World, average_gradients, join_world
 
@@ -22,26 +23,40 @@ def test_alone_without_torchrun(monkeypatch):
     assert torch.equal(model.weight.grad, before)
 
 
-def trained(out: Path, processes: int, port: int, *args: str) -> list[dict]:
-    """The log of `exo2ego train` under so many processes."""
-    alone = [sys.executable]
-    many = [*alone, "-m", "torch.distributed.run", "--nproc-per-node", str(processes), "--master-port", str(port)]
+def log_of(out: Path) -> list[dict]:
+    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+
+
+def trained(out: Path, processes: int, *args: str) -> list[dict]:
+    """The log of `exo2ego train` in so many processes, which meet as those of `torchrun` do: at a store of its own."""
+    store = torch.distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(store.port), "TORCHELASTIC_USE_AGENT_STORE": "True"}
+    running = []
+    for rank in range(processes):
+        environment = meeting | {"RANK": str(rank), "LOCAL_RANK": str(rank), "WORLD_SIZE": str(processes)}
+        errors = out.with_name(f"errors-{processes}-{rank}")
+        command = [*args, "--out", str(out)]
+        running.append((start_training(command, errors=errors, environment=environment), errors))
+    for process, errors in running:
+        process.join(300)
+        assert process.exitcode == 0, errors.read_text()[-2000:]
+    return log_of(out)
+
+
+@pytest.mark.slow
+def test_two_processes_log_once_and_finish(start, pairs, tmp_path):
+    """Under `torchrun` itself, at a port that it finds free."""
+    places = ["--data", str(pairs.folder), "--init-from", str(start), "--out", str(tmp_path / "run")]
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
-        [*(many if processes > 1 else alone), "-m", "exo2ego", "train", *args, "--out", str(out)],
+        [*launcher, "-m", "exo2ego", "train", "--stage", "teacher", *places, "--steps", "4", "--batch-size", "4"],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
-
-
-@pytest.mark.slow
-def test_two_processes_log_once_and_finish(start, pairs, tmp_path):
-    args = ["--stage", "teacher", "--data", str(pairs.folder), "--init-from", str(start)]
-    rows = trained(tmp_path / "run", 2, 29517, *args, "--steps", "4", "--batch-size", "4")
-    assert [row["step"] for row in rows] == [1, 2, 3, 4]
+    assert [row["step"] for row in log_of(tmp_path / "run")] == [1, 2, 3, 4]
     assert (tmp_path / "run" / "model" / "config.json").is_file()
 
 
@@ -51,7 +66,7 @@ def test_two_processes_with_unequal_shares_train_as_one(start, mixed, tmp_path):
     data = [f"--data={s.name}={s.folders[0]}:{s.weight}" for s in mixed.sources]
     args = ["--stage", "practice", *data, "--init-from", str(start), "--steps", "8"]
     args += ["--tokens-per-batch", "700", "--bucket-samples", "12"]
-    alone, both = (trained(tmp_path / str(n), n, 29519, *args) for n in (1, 2))
+    alone, both = (trained(tmp_path / str(n), n, *args) for n in (1, 2))
     assert {row["samples"] % 2 for row in alone} == {0, 1}
     for one, two in zip(alone, both, strict=True):
         assert (one["samples"], one["epochs"]) == (two["samples"], two["epochs"])

@@ -5,14 +5,12 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from training_fixtures import build, planned_pair
+from training_processes import await_standing, finish_training, start_training
 
 from exo2ego.cli.__main__ import main
 from exo2ego.data.atomic import held
@@ -282,27 +280,16 @@ def test_a_second_run_in_the_same_folder_is_refused(
 
 
 def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(pairs: ShardSet, start: Path, tmp_path: Path) -> None:
-    out, log = tmp_path / "run", tmp_path / "run" / "log.jsonl"
-    places = ["--data", str(pairs.folder), "--init-from", str(start), "--out", str(out)]
-    command = [sys.executable, "-m", "exo2ego", "train", "--stage", "teacher", *places, "--steps", "150"]
-    process = subprocess.Popen(
-        [*command, "--batch-size", "1"],
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        text=True,
-        # a suite started in the background of a shell ignores Ctrl-C, and so would its children
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
-    deadline = time.monotonic() + 300
-    while not (log.is_file() and len(log.read_text().splitlines()) >= 101):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=300) == 130
-    assert process.stderr is not None
-    assert process.stderr.read().splitlines()[-1] == "exo2ego: stopped; run the same command again to go on"
-    assert [path.name for path in (out / "checkpoints").iterdir()] == ["step-0000100"]
-    assert train(out, pairs.folder, start, "--batch-size", "1", steps=150) == 0
-    assert [json.loads(line)["step"] for line in log.read_text().splitlines()] == list(range(1, 151))
+    out, errors = tmp_path / "run", tmp_path / "errors"
+    words = ["--stage", "teacher", "--data", str(pairs.folder), "--init-from", str(start), "--out", str(out)]
+    words += ["--steps", "15", "--batch-size", "1", "--device", "cpu"]
+    process = start_training(words, errors=errors, stands_after=12)
+    await_standing(process, errors)
+    assert process.pid is not None
+    os.kill(process.pid, signal.SIGINT)
+    process.join(300)
+    assert process.exitcode == 130
+    assert errors.read_text().splitlines()[-1] == "exo2ego: stopped; run the same command again to go on"
+    assert [path.name for path in (out / "checkpoints").iterdir()] == ["step-0000010"]
+    finish_training(words, errors=errors)
+    assert [json.loads(line)["step"] for line in (out / "log.jsonl").read_text().splitlines()] == list(range(1, 16))

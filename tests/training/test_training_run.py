@@ -1,11 +1,6 @@
 """Whole stages: killed at any step and resumed bit for bit, chained, refused when they are another's."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from training_fixtures import build, planned_pair
+from training_processes import await_standing, finish_training, start_training
 
 from exo2ego.data.mixture import Mixture, Source
 from exo2ego.data.shard_plan import Planned
@@ -68,40 +64,29 @@ def test_broken_off_and_resumed_is_bit_identical(recipe, start, pairs, whole, tm
         assert (resumed.out / name).read_bytes() == (whole.out / name).read_bytes()
 
 
-def kill_when(process: subprocess.Popen, log: Path, lines: int) -> bool:
-    """kill -9 as soon as the log has so many lines; False when the process was faster."""
-    deadline = time.monotonic() + 300
-    while time.monotonic() < deadline and process.poll() is None:
-        if log.is_file() and len(log.read_text().splitlines()) >= lines:
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
-            return True
-        time.sleep(0.005)
-    assert process.poll() is not None, process.kill()
-    return False
+def killed_and_calm(args: list[str], kills_in: tuple[int, ...], folder: Path) -> list[StageRun]:
+    """A run killed with -9 within these steps and then let go to its end, beside one that nobody killed."""
+    errors = folder / "errors"
 
+    def command(name: str) -> list[str]:
+        return ["--recipe", "tiny", *args, "--out", str(folder / name)]
 
-def training(args: list[str], out: Path) -> list[str]:
-    """The command line of a run of `tiny`, as a user would give it."""
-    return [sys.executable, "-m", "exo2ego", "train", "--recipe", "tiny", *args, "--out", str(out)]
-
-
-def killed_and_calm(args: list[str], kills_at: tuple[int, ...], folder: Path) -> list[StageRun]:
-    """A run killed with -9 at these lines of its log and then let go to its end, beside one that nobody killed."""
-    env = os.environ | {"OMP_NUM_THREADS": "1"}
-    for lines in kills_at:
-        process = subprocess.Popen(training(args, folder / "killed"), env=env, stdout=subprocess.DEVNULL)
-        assert kill_when(process, folder / "killed" / "log.jsonl", lines)
+    for step in kills_in:
+        process = start_training(command("killed"), errors=errors, stands_after=step)
+        await_standing(process, errors)
+        process.kill()
+        process.join()
+        assert len((folder / "killed" / "log.jsonl").read_text().splitlines()) == step - 1
     for name in ("killed", "calm"):
-        subprocess.run(training(args, folder / name), env=env, check=True, capture_output=True)
+        finish_training(command(name), errors=errors)
     return [StageRun(out=folder / name) for name in ("killed", "calm")]
 
 
 def test_kill_9_and_the_same_command_again_is_bit_identical(start, pairs, tmp_path):
-    """Three kills, then the end."""
+    """Three kills, before and behind the first checkpoint, then the end."""
     args = ["--stage", "teacher", "--data", str(pairs.folder), "--init-from", str(start)]
-    args += ["--steps", "130", "--batch-size", "1"]
-    killed, calm = killed_and_calm(args, (40, 104, 115), tmp_path)
+    args += ["--steps", "22", "--batch-size", "1"]
+    killed, calm = killed_and_calm(args, (5, 12, 17), tmp_path)
     assert losses(killed.log) == losses(calm.log)
     assert (killed.model / "model.safetensors").read_bytes() == (calm.model / "model.safetensors").read_bytes()
 
@@ -116,9 +101,9 @@ def test_kill_9_in_a_mixture_with_a_token_budget_is_bit_identical(start, videos,
     long = build(tmp_path / "long", [narrated(videos, n, f"{'the cup ' * int(1.5**n)}red") for n in range(9)])
     short = build(tmp_path / "short", [narrated(videos, n, "red") for n in range(5)])
     data = [f"--data=long={long.folder}:1/3", f"--data=short={short.folder}:0.7"]
-    args = ["--stage", "teacher", *data, "--init-from", str(start), "--steps", "112"]
+    args = ["--stage", "teacher", *data, "--init-from", str(start), "--steps", "16"]
     args += ["--tokens-per-batch", "500", "--bucket-samples", "30"]
-    killed, calm = killed_and_calm(args, (106,), tmp_path)
+    killed, calm = killed_and_calm(args, (14,), tmp_path)
     rows = [[json.loads(line) for line in run.log.read_text().splitlines()] for run in (killed, calm)]
     for row in (*rows[0], *rows[1]):
         row.pop("clips_per_s")
@@ -126,8 +111,8 @@ def test_kill_9_in_a_mixture_with_a_token_budget_is_bit_identical(start, videos,
     assert len({row["samples"] for row in rows[1]}) > 1
     assert all(row["tokens"] <= 500 for row in rows[1])
     assert killed.data.read_bytes() == calm.data.read_bytes()
-    state = json.loads((killed.out / "checkpoints" / "step-0000100" / "state.json").read_text())
-    assert state["cursor"]["first_step"] < 100, "the checkpoint should lie within a window, or this shows nothing"
+    state = json.loads((killed.out / "checkpoints" / "step-0000010" / "state.json").read_text())
+    assert state["cursor"]["first_step"] < 10, "the checkpoint should lie within a window, or this shows nothing"
     assert (killed.model / "model.safetensors").read_bytes() == (calm.model / "model.safetensors").read_bytes()
 
 
