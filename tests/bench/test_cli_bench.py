@@ -69,7 +69,9 @@ def test_mistakes_are_one_line_and_exit_2(bench_root: Path, tmp_path: Path, caps
         ["run", "--model", "exo2ego:none", "--tasks", "all", "--root", str(bench_root), "--out", out],
         ["run", "--model", "random", "--tasks", "all", "--root", str(bench_root), "--out", out, "--limit", "0"],
         ["run", "--model", "random", "--tasks", "all", "--root", str(bench_root), "--out", out, "--workers", "2"],
+        ["run", "--model", "random", "--tasks", "all", "--root", str(bench_root), "--out", out, "--seed", "-1"],
         ["score", str(tmp_path / "none")],
+        ["score", str(tmp_path / "none"), "--alpha", "nan"],
         ["report", "--out", out],
     ):
         assert exo2ego(["bench", *arguments]) == 2

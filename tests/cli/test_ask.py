@@ -138,6 +138,7 @@ def test_what_is_no_whole_video_is_one_line(
         (["Why?", "--start-s", "-1", "--end-s", "2"], "not a time from 0 s on"),
         (["Why?", "--start-s", "nan", "--end-s", "2"], "not a time from 0 s on"),
         (["Why?", "--max-new-tokens", "0"], "below 1"),
+        (["Why?", "--max-new-tokens", "100000"], "--max-new-tokens 100000: the model has room for 19"),
         (["Why?", "--video-limit-s", "0"], "--video-limit-s 0"),
         (["Why?", "--video-limit-s", "0.00001"], "took longer than 1e-05 s and was stopped"),
         (["Why?", "--model", "."], "holds no exported model"),

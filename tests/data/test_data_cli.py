@@ -108,3 +108,22 @@ def test_help_shows_an_example(verb: str, capsys: pytest.CaptureFixture[str]) ->
         main(["data", verb, "--help"])
     assert left.value.code == 0
     assert f"exo2ego data {verb} " in capsys.readouterr().out.split("example:")[1]
+
+
+def test_figures_and_pages_may_go_to_a_folder_that_is_not_there_yet(
+    tree: Tree, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As `data plan` and `data check` do; and what is printed is what the file says."""
+    out = tmp_path / "shards"
+    assert main(clips(tree, out)) == 0
+    figures, page = tmp_path / "new/deep/figures.json", tmp_path / "new/page/sheet.html"
+    assert main(["data", "inspect", str(out), "--json", str(figures), "--html", str(page), "--examples", "1"]) == 0
+    assert page.read_text().startswith("<!doctype html>")
+    assert not (out / "sheet.html").exists()
+    record = json.loads(figures.read_text())
+    capsys.readouterr()
+    mix = tmp_path / "other/mix.json"
+    assert main(["data", "mix", "--data", f"a={out}:1", "--samples", "20", "--json", str(mix)]) == 0
+    (row,) = json.loads(mix.read_text())
+    assert (row["name"], row["examples"], row["samples"]) == ("a", record["pairs"], 20)
+    assert row["epochs"] == pytest.approx(20 / record["pairs"])

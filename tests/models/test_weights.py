@@ -90,6 +90,10 @@ def test_assets_are_compared_with_their_checksums(tmp_path):
     (tmp_path / "a.bin").unlink()
     with pytest.raises(MissingFileError, match=r"a\.bin"):
         check_assets(tmp_path)
-    (tmp_path / "manifest.json").write_text("{")
-    with pytest.raises(ChecksumError, match="damaged"):
+    for content in ("{", "[]", "3"):
+        (tmp_path / "manifest.json").write_text(content)
+        with pytest.raises(ChecksumError, match="damaged"):
+            check_assets(tmp_path)
+    (tmp_path / "manifest.json").unlink()
+    with pytest.raises(MissingFileError, match=r"manifest\.json is missing: the shipped weights are not installed"):
         check_assets(tmp_path)

@@ -36,6 +36,8 @@ def test_flags_make_a_world_and_again_changes_nothing(tmp_path: Path, capsys: py
     [
         (["--size-px", "33"], "size_px"),
         (["--split", "1", "1", "1"], "split_fractions"),
+        (["--split", "nan", "0", "1"], "split_fractions"),
+        (["--split", "0", "nan", "1"], "split_fractions"),
         (["--takes", "0"], "0 is below 1"),
         (["--benches", "egomcq", "egomqc"], "egoplan"),
         (["--vln-questions", "-4"], "-4 is below 0"),

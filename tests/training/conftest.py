@@ -100,12 +100,20 @@ def recipe() -> Recipe:
     )
 
 
+TEXTS = [" What colour is the object?", " Camera-wearer lifts the red green blue cup.", " I lift the"] * 3
+
+
 @pytest.fixture(scope="session")
 def start(recipe, tmp_path_factory) -> Path:
     """A small random model with a tokenizer that knows the test's words."""
     torch.manual_seed(0)
-    texts = [" What colour is the object?", " Camera-wearer lifts the red green blue cup.", " I lift the"] * 3
-    return fresh_model(recipe, texts, tmp_path_factory.mktemp("start") / "model", seed=0)
+    return fresh_model(recipe, TEXTS, tmp_path_factory.mktemp("start") / "model", seed=0)
+
+
+@pytest.fixture(scope="session")
+def tiny_start(tmp_path_factory) -> Path:
+    """The same for the recipes that the command line knows: 8 frames."""
+    return fresh_model(tiny(), TEXTS, tmp_path_factory.mktemp("tiny") / "model", seed=0)
 
 
 @pytest.fixture(scope="session")

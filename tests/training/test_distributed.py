@@ -44,9 +44,9 @@ def trained(out: Path, processes: int, *args: str) -> list[dict]:
 
 
 @pytest.mark.slow
-def test_two_processes_log_once_and_finish(start, pairs, tmp_path):
+def test_two_processes_log_once_and_finish(tiny_start, pairs, tmp_path):
     """Under `torchrun` itself, at a port that it finds free."""
-    places = ["--data", str(pairs.folder), "--init-from", str(start), "--out", str(tmp_path / "run")]
+    places = ["--data", str(pairs.folder), "--init-from", str(tiny_start), "--out", str(tmp_path / "run")]
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
         [*launcher, "-m", "exo2ego", "train", "--stage", "teacher", *places, "--steps", "4", "--batch-size", "4"],
@@ -61,10 +61,10 @@ def test_two_processes_log_once_and_finish(start, pairs, tmp_path):
 
 
 @pytest.mark.slow
-def test_two_processes_with_unequal_shares_train_as_one(start, mixed, tmp_path):
+def test_two_processes_with_unequal_shares_train_as_one(tiny_start, mixed, tmp_path):
     """A token budget gives batches of any size, some of them of one sample: same samples, same losses, same steps."""
     data = [f"--data={s.name}={s.folders[0]}:{s.weight}" for s in mixed.sources]
-    args = ["--stage", "practice", *data, "--init-from", str(start), "--steps", "8"]
+    args = ["--stage", "practice", *data, "--init-from", str(tiny_start), "--steps", "8"]
     args += ["--tokens-per-batch", "700", "--bucket-samples", "12"]
     alone, both = (trained(tmp_path / str(n), n, *args) for n in (1, 2))
     assert {row["samples"] % 2 for row in alone} == {0, 1}

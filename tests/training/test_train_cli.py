@@ -3,9 +3,11 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,15 @@ from training_processes import await_standing, finish_training, start_training
 from exo2ego.cli.__main__ import main
 from exo2ego.data.atomic import held
 from exo2ego.data.shards import ShardSet
-from exo2ego.training.run import LOCK
+from exo2ego.errors import CheckpointError
+from exo2ego.training.loop import read_losses
+from exo2ego.training.recipes.tiny import tiny
+from exo2ego.training.run import LOCK, train_stage
+
+
+@pytest.fixture
+def start(tiny_start: Path) -> Path:
+    return tiny_start
 
 
 def train(out: Path, data: Path, start: Path, *more: str, stage: str = "teacher", steps: int = 3) -> int:
@@ -43,6 +53,8 @@ def complaint(capsys: pytest.CaptureFixture[str]) -> str:
         (["--stage", "teacher", "--out", "x", "--lr", "-1"], "impossible optimiser: lr -1.0"),
         (["--stage", "teacher", "--out", "x", "--lr", "nan"], "impossible optimiser: lr nan"),
         (["--stage", "teacher", "--out", "x", "--device", "abacus"], "--device"),
+        (["--stage", "teacher", "--out", "x", "--data", ".", "--seed", "-1"], "--seed -1: must be 0 or more"),
+        (["--stage", "initial", "--out", "x", "--data", ".", "--seed", "-1"], "--seed -1: must be 0 or more"),
         (["--stage", "teachre", "--out", "x"], "no stage 'teachre'; available: "),
         (["--stage", "teacher", "--out", "x", "--recipe", "huge"], "unknown recipe 'huge'; available: tiny"),
         (["--stage", "teacher", "--out", "x"], "no data was given"),
@@ -144,6 +156,38 @@ def test_a_start_that_is_not_there(pairs: ShardSet, tmp_path: Path, capsys: pyte
     assert train(tmp_path / "out", pairs.folder, tmp_path / "gone") == 2
     assert "gone holds no model (config.json is missing)" in complaint(capsys)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("changed", [{"num_frames": 16}, {"size_px": 128}])
+def test_a_start_that_reads_other_videos_than_the_recipe_gives(
+    changed: dict[str, int], pairs: ShardSet, start: Path, tmp_path: Path
+) -> None:
+    """Other frames would be trained and never be asked for; another size would break the grid in a traceback."""
+    says = f"reads 8 frames of 64 px, recipe tiny gives {changed.get('num_frames', 8)} of {changed.get('size_px', 64)};"
+    with pytest.raises(CheckpointError, match=re.escape(f"{start} {says}")):
+        train_stage(replace(tiny(), **changed), "teacher", start=start, data=[pairs.folder], out=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_papers_recipe_does_not_fit_the_shipped_start(
+    pairs: ShardSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", "--recipe", "paper", "--stage", "teacher", "--data", str(pairs.folder), "--device", "cpu"]
+    assert main([*words, "--out", str(tmp_path / "run")]) == 2
+    assert "recipe paper gives 16 of 336; name a model of that kind with --init-from" in complaint(capsys)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", ["{", '{"step": 1}', '{"loss": "low"}', "[1]", "null"])
+def test_a_damaged_log_is_named_with_its_row(content: str, tmp_path: Path) -> None:
+    """As after a power cut."""
+    out = tmp_path / "run"
+    out.mkdir()
+    (out / "log.jsonl").write_text('{"loss": 2.5, "step": 1}\n' + content + "\n")
+    with pytest.raises(CheckpointError, match=re.escape(f"{out / 'log.jsonl'}: row 2 is no step: ")) as caught:
+        read_losses(out / "log.jsonl", 2)
+    assert f"delete {out} and run again" in str(caught.value)
+    assert read_losses(out / "log.jsonl", 1) == [2.5], "what comes after the checkpoint will be written again"
 
 
 @pytest.mark.parametrize(

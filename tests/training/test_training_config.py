@@ -30,6 +30,27 @@ def test_batches_have_exactly_one_limit(limits, says):
         Optim(steps=1, lr=1e-3, **limits)
 
 
+@pytest.mark.parametrize("bad", [{"kl": -1}, {"kl": float("nan")}, {"vtg": float("inf")}, {"kl_temperature": 0},
+                                 {"answer_kl_temperature": float("nan")}])  # fmt: skip
+def test_impossible_objectives_whole_or_not_a_number(bad):
+    with pytest.raises(ValueError, match=f"objective {next(iter(bad))} must not be"):
+        Objectives(**bad)
+
+
+@pytest.mark.parametrize("bad", [{"trains": ()}, {"segments": 0}, {"probes": -1}, {"tag_reader_width": 0}])
+def test_impossible_stages(bad):
+    """A stage that trains nothing, or draws no text, would fail in the middle of its first step."""
+    with pytest.raises(ValueError, match=f"impossible stage: .*{next(iter(bad))}"):
+        StageConfig(**({"optim": Optim(**OPTIM), "trains": ("ego.*",)} | bad))
+
+
+@pytest.mark.parametrize("bad", [{"num_frames": 0}, {"size_px": 0}, {"checkpoint_every": 0}, {"jitter_px": -1},
+                                 {"divergence_factor": 1.0}, {"divergence_factor": float("nan")}])  # fmt: skip
+def test_impossible_recipes(bad):
+    with pytest.raises(ValueError, match=f"recipe r: .*{next(iter(bad))}"):
+        Recipe(**({"name": "r", "mapping": MappingSpec(), "stages": {}, "num_frames": 8, "size_px": 64} | bad))
+
+
 @pytest.mark.parametrize("bad", [{"kl": -1.0}, {"kl_temperature": 0.0}, {"contrastive_temperature": -0.1}])
 def test_impossible_objectives(bad):
     with pytest.raises(ValueError, match=next(iter(bad))):

@@ -82,9 +82,9 @@ def killed_and_calm(args: list[str], kills_in: tuple[int, ...], folder: Path) ->
     return [StageRun(out=folder / name) for name in ("killed", "calm")]
 
 
-def test_kill_9_and_the_same_command_again_is_bit_identical(start, pairs, tmp_path):
+def test_kill_9_and_the_same_command_again_is_bit_identical(tiny_start, pairs, tmp_path):
     """Three kills, before and behind the first checkpoint, then the end."""
-    args = ["--stage", "teacher", "--data", str(pairs.folder), "--init-from", str(start)]
+    args = ["--stage", "teacher", "--data", str(pairs.folder), "--init-from", str(tiny_start)]
     args += ["--steps", "22", "--batch-size", "1"]
     killed, calm = killed_and_calm(args, (5, 12, 17), tmp_path)
     assert losses(killed.log) == losses(calm.log)
@@ -96,12 +96,12 @@ def narrated(videos, number: int, text: str) -> Planned:
     return replace(planned, sample=replace(planned.sample, text=text))
 
 
-def test_kill_9_in_a_mixture_with_a_token_budget_is_bit_identical(start, videos, tmp_path):
+def test_kill_9_in_a_mixture_with_a_token_budget_is_bit_identical(tiny_start, videos, tmp_path):
     """To the sample: every step has the same number of them, from the same sources, of the same lengths."""
     long = build(tmp_path / "long", [narrated(videos, n, f"{'the cup ' * int(1.5**n)}red") for n in range(9)])
     short = build(tmp_path / "short", [narrated(videos, n, "red") for n in range(5)])
     data = [f"--data=long={long.folder}:1/3", f"--data=short={short.folder}:0.7"]
-    args = ["--stage", "teacher", *data, "--init-from", str(start), "--steps", "16"]
+    args = ["--stage", "teacher", *data, "--init-from", str(tiny_start), "--steps", "16"]
     args += ["--tokens-per-batch", "500", "--bucket-samples", "30"]
     killed, calm = killed_and_calm(args, (14,), tmp_path)
     rows = [[json.loads(line) for line in run.log.read_text().splitlines()] for run in (killed, calm)]

@@ -109,10 +109,13 @@ def model_dir(model: str) -> Path:
 
 
 def check_length(engine: "Engine", args: AskArgs) -> None:
-    """Raises InputError for a question that does not fit into what the language model reads at once."""
+    """Raises InputError for a question or an answer that does not fit into what the language model reads at once."""
     processor = engine.processor
     asked = processor(text=args.question)["input_ids"].shape[1]
     room = engine.model.config.text_config.max_position_embeddings - processor.video_tokens - args.max_new_tokens
+    if room < 1:
+        most = room + args.max_new_tokens - asked
+        raise InputError(f"--max-new-tokens {args.max_new_tokens}: the model has room for {most} behind this question")
     if asked > room:
         raise InputError(f"question: {asked} tokens, and the model has room for {room}; ask something shorter")
 

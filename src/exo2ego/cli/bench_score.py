@@ -1,10 +1,13 @@
 """`exo2ego bench score`: figures of a run folder, without a model."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import tyro
+
+from exo2ego.errors import InputError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +24,8 @@ class Score:
 
     def __call__(self) -> int:
         """Score every task of the run and print the headline figures."""
+        if self.alpha is not None and not math.isfinite(self.alpha):
+            raise InputError(f"--alpha {self.alpha}: must be a finite number, usually from 0 to 1")
         from exo2ego.bench.score import run_folders, score_folder
         from exo2ego.cli.bench_common import print_scores
         from exo2ego.cli.common import console

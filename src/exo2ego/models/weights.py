@@ -40,9 +40,10 @@ def check_assets(folder: Path = ASSETS) -> None:
         raise MissingFileError(f"{manifest} is missing: the shipped weights are not installed; reinstall exo2ego")
     try:
         digests = json.loads(manifest.read_text())
-    except ValueError as error:
+        named = dict(digests.items())
+    except (ValueError, AttributeError) as error:
         raise ChecksumError(f"{manifest} is damaged ({error}); reinstall exo2ego") from error
-    for name, digest in digests.items():
+    for name, digest in named.items():
         path = folder / name
         if not path.is_file():
             raise MissingFileError(f"{path} is missing; reinstall exo2ego")

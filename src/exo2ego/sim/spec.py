@@ -118,7 +118,7 @@ class SimSpec:
             raise InputError(f"size_px is {self.size_px}: use an even number of at least 32 (yuv420p halves it)")
         if not 2 <= self.fps <= 60:
             raise InputError(f"fps is {self.fps}: use 2 to 60")
-        if min(self.split_fractions) < 0 or abs(sum(self.split_fractions) - 1) > 1e-6:
+        if not (min(self.split_fractions) >= 0 and abs(sum(self.split_fractions) - 1) <= 1e-6):  # not: also for nan
             raise InputError(f"split_fractions are {self.split_fractions}: use three shares that add up to 1")
         if not 1 <= low <= high <= 6:
             raise InputError(f"exo_cameras are {self.exo_cameras}: use fewest <= most, 1 to 6")

@@ -88,7 +88,9 @@ class Objectives:
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
-            if isinstance(value, float) and (value < 0 or (name.endswith("temperature") and value == 0)):
+            if isinstance(value, bool | str):
+                continue
+            if not 0 <= value < math.inf or (name.endswith("temperature") and value == 0):
                 raise ValueError(f"objective {name} must not be {value}")
 
 
@@ -107,6 +109,14 @@ class StageConfig:
     """Conversations a sample, each read on its own behind the same video."""
     probes: int = 0
     """Questions without answers a sample, for `answer_kl`."""
+
+    def __post_init__(self) -> None:
+        width = self.tag_reader_width
+        if not self.trains or self.segments < 1 or self.probes < 0 or (width is not None and width < 1):
+            raise ValueError(
+                f"impossible stage: trains {self.trains}, segments {self.segments}, probes {self.probes}, "
+                f"tag_reader_width {width}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +143,12 @@ class Recipe:
     """Stop when the mean loss of the last 20 steps exceeds this many times the first 20's."""
 
     def __post_init__(self) -> None:
+        counts = (self.num_frames, self.size_px, self.checkpoint_every)
+        if min(counts) < 1 or self.jitter_px < 0 or not self.divergence_factor > 1:
+            raise ValueError(
+                f"recipe {self.name}: num_frames, size_px and checkpoint_every must be at least 1, not {counts}, "
+                f"jitter_px at least 0, not {self.jitter_px}, divergence_factor above 1, not {self.divergence_factor}"
+            )
         for name, stage in self.stages.items():
             if stage.probes and not self.probe_questions:
                 raise ValueError(

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from exo2ego.data.atomic import write_text
 from exo2ego.data.batch import Batch
-from exo2ego.errors import DivergedError
+from exo2ego.data.jsonfile import shorten
+from exo2ego.errors import CheckpointError, DivergedError
 from exo2ego.models.roles import Roles, train_mode
 from exo2ego.training.checkpoint import keep_newest, load_step, newest_step, save_step
 from exo2ego.training.config import Objectives, Optim
@@ -214,11 +215,18 @@ def check_divergence(
 
 
 def read_losses(path: Path, steps: int) -> list[float]:
-    """Total losses of the first `steps` logged steps."""
+    """Total losses of the first `steps` logged steps. Raises CheckpointError for a damaged line (a power cut)."""
     if not path.is_file():
         return []
-    rows = [json.loads(line) for line in path.read_text().splitlines()[:steps]]
-    return [float(row["loss"]) for row in rows]
+    losses: list[float] = []
+    for number, line in enumerate(path.read_text(errors="replace").splitlines()[:steps], start=1):
+        try:
+            losses.append(float(json.loads(line)["loss"]))
+        except (ValueError, KeyError, TypeError):
+            raise CheckpointError(
+                f"{path}: row {number} is no step: {shorten(line)}; delete {path.parent} and run again"
+            ) from None
+    return losses
 
 
 @contextmanager

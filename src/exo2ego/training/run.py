@@ -88,6 +88,7 @@ def train_stage(
         note(f"{found.left_out} samples are held out and not trained on")
     torch.manual_seed(seed)
     roles, processor = load_roles(start, recipe.mapping)
+    require_fit(start, processor, recipe)
     shares = {n: (w, size) for (n, w), size in zip(mixture.shares().items(), found.order.sizes, strict=False)}
     settings = run_settings(recipe, stage_name, roles, found.examples, seed, shares)
     stream = build_stream(found, recipe, stage, config, roles, processor, seed)
@@ -120,6 +121,19 @@ def stage_of(recipe: Recipe, name: str) -> tuple[Stage, StageConfig]:
     if name not in STAGES or name not in recipe.stages:
         raise InputError(f"recipe {recipe.name} has no stage {name!r}; available: {', '.join(recipe.stages)}")
     return STAGES[name], recipe.stages[name]
+
+
+def require_fit(start: Path, processor: Exo2EgoProcessor, recipe: Recipe) -> None:
+    """Raises CheckpointError for a start that reads other videos than the recipe gives it.
+
+    Another size breaks its grid of tokens; another number of frames would be trained and never be asked for.
+    """
+    reads, gives = (processor.num_frames, processor.image_size), (recipe.num_frames, recipe.size_px)
+    if reads != gives:
+        raise CheckpointError(
+            f"{start} reads {reads[0]} frames of {reads[1]} px, recipe {recipe.name} gives {gives[0]} of {gives[1]}; "
+            "name a model of that kind with --init-from, or another --recipe"
+        )
 
 
 def run_settings(
