@@ -1,5 +1,7 @@
 """The engine: shared-prefix scores equal a plain forward, greedy answers are the scores' argmax, errors are clear."""
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -135,3 +137,25 @@ def test_bad_questions_and_videos_are_one_clear_line(engine, clips, tmp_path):
         engine.generate(VideoSpan(path=str(empty)), QUESTION)
     with pytest.raises(VideoError):
         engine.generate(VideoSpan(path=clips[0], start_s=5.0, end_s=6.0), QUESTION)
+
+
+def test_an_options_score_does_not_depend_on_its_neighbours(engine, clips):
+    """Order, company and repetition change nothing: each is read as if it alone stood behind the question."""
+    video = VideoSpan(path=clips[0])
+    alone = {option: engine.option_logprobs(video, QUESTION, [option])[0] for option in OPTIONS}
+    for order in (OPTIONS[::-1], (*OPTIONS, OPTIONS[0]), OPTIONS[1:]):
+        for option, score in zip(order, engine.option_logprobs(video, QUESTION, order), strict=True):
+            assert score.logprob == pytest.approx(alone[option].logprob, abs=1e-4)
+            assert score.tokens == alone[option].tokens
+    spaced = engine.option_logprobs(video, f"  {QUESTION}\n", [f" {OPTIONS[0]} "])[0]
+    assert spaced.logprob == pytest.approx(alone[OPTIONS[0]].logprob, abs=1e-4), "space around a text says nothing"
+
+
+def test_the_scores_of_all_continuations_are_probabilities(engine, clips):
+    """Over all words that could stand there they add up to one, and behind a first word to that word's own."""
+    prefix = engine.read(VideoSpan(path=clips[0]), QUESTION)
+    words = range(engine.model.config.text_config.vocab_size)
+    first = prefix.score([[word] for word in words])
+    assert sum(math.exp(score.logprob) for score in first) == pytest.approx(1.0, abs=1e-4)
+    second = prefix.score([[7, word] for word in words])
+    assert sum(math.exp(score.logprob) for score in second) == pytest.approx(math.exp(first[7].logprob), rel=1e-3)

@@ -73,3 +73,34 @@ def test_kl_by_hand():
 def test_impossible_lora_is_refused(bad):
     with pytest.raises(ValueError, match="impossible LoRA"):
         LoraSpec(**({"rank": 1, "alpha": 1, "dropout": 0.0} | bad))
+
+
+def test_folded_weights_are_the_literal_sum(language):
+    """W + alpha / rank x B A for each adapted layer, and every other weight as it was (Hu et al. 2021)."""
+    before = {name: p.detach().clone() for name, p in language.named_parameters()}
+    add_lora(language, LoraSpec(rank=4, alpha=6, dropout=0.3))
+    adapters = {}
+    for name, parameter in language.named_parameters():
+        if "lora_" in name:
+            torch.nn.init.normal_(parameter, std=0.2)
+            layer, _, kind = name.replace(".default.weight", "").rpartition(".lora_")
+            adapters.setdefault(layer, {})[kind] = parameter.detach().clone()
+    assert len(adapters) == 2 * 7
+    fold_lora(language)
+    after = dict(language.named_parameters())
+    assert set(after) == set(before)
+    for name, value in before.items():
+        pair = adapters.get(name.removesuffix(".weight"))
+        wanted = value if pair is None else value + 6 / 4 * pair["B"] @ pair["A"]
+        torch.testing.assert_close(after[name].detach(), wanted, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0])
+def test_kl_is_the_literal_sum_mean_over_rows_and_its_gradient_pulls_to_the_teacher(temperature):
+    teacher, student = torch.randn(3, 7), torch.randn(3, 7, requires_grad=True)
+    p, q = (teacher / temperature).softmax(-1), (student / temperature).softmax(-1)
+    wanted = (p * (p / q).log()).sum(-1).mean() * temperature**2
+    got = kl_divergence(teacher, student, temperature)
+    torch.testing.assert_close(got, wanted)
+    got.backward()
+    torch.testing.assert_close(student.grad, (q - p).detach() * temperature / 3, atol=1e-6, rtol=1e-4)

@@ -48,3 +48,34 @@ def test_there_are_nine_blocks_by_default():
 def test_unknown_kind_lists_the_known_ones():
     with pytest.raises(ValueError, match="resnet, mlp"):
         build_mapping("unet", dim=8, width=8, blocks=1, residual=True)
+
+
+@given(t=st.integers(2, 5), h=st.integers(1, 9), w=st.integers(1, 9), seed=st.integers(0, 9))
+def test_frames_and_samples_are_mapped_each_for_itself(t, h, w, seed):
+    """Halvings are spatial: a video mapped whole is its frames mapped one by one, and a batch is its samples."""
+    torch.manual_seed(seed)
+    mapping = ResNetMapping(dim=8, width=8, blocks=1, residual=False).eval()
+    tokens = torch.randn(2, t * h * w, 8)
+    with torch.no_grad():
+        whole = mapping(tokens, Grid(t=t, h=h, w=w)).unflatten(1, (t, h * w))
+        for row in range(2):
+            for frame in range(t):
+                one = tokens[row : row + 1].unflatten(1, (t, h * w))[:, frame]
+                alone = mapping(one, Grid(t=1, h=h, w=w))
+                torch.testing.assert_close(whole[row, frame], alone[0], atol=1e-4, rtol=1e-3)
+
+
+@pytest.mark.parametrize("residual", [True, False])
+def test_the_fc_mapping_is_two_layers_a_token(residual):
+    mapping = MLPMapping(dim=6, residual=residual)
+    torch.nn.init.normal_(mapping.leave.weight)
+    x = torch.randn(2, 4, 6)
+    got = mapping(x, Grid(t=1, h=2, w=2))
+    for row in range(2):
+        for place in range(4):
+            token = x[row, place]
+            normed = (token - token.mean()) / (token.var(unbiased=False) + 1e-5).sqrt()
+            inner = mapping.enter.weight @ normed + mapping.enter.bias
+            inner = inner * (1 + torch.erf(inner / 2**0.5)) / 2
+            wanted = mapping.leave.weight @ inner + mapping.leave.bias + (token if residual else 0)
+            torch.testing.assert_close(got[row, place], wanted, atol=1e-5, rtol=1e-4)

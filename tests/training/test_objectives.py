@@ -1,5 +1,7 @@
 """Losses between the views: zero where they must be, gradient only to the student, literal versions by hand."""
 
+import math
+
 import pytest
 import torch
 
@@ -72,3 +74,29 @@ def test_contrastive_prefers_the_same_moment():
     right = float(contrastive_loss(y + 0.01 * torch.randn_like(y), y, temperature=0.07))
     wrong = float(contrastive_loss(y.roll(1, 0), y, temperature=0.07))
     assert right < 0.1 < wrong
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_contrastive_equals_the_literal_one(count):
+    """Pair by pair with cosines; one pair alone has nothing to be told from."""
+    y, m, temperature = torch.randn(count, 3, 6), torch.randn(count, 3, 6), 0.3
+    ys, ms = y.mean(1), m.mean(1)
+
+    def like(i, j):
+        return float(ms[i] @ ys[j] / (ms[i].norm() * ys[j].norm())) / temperature
+
+    total = 0.0
+    for i in range(count):
+        rows = math.log(sum(math.exp(like(i, j)) for j in range(count)))
+        columns = math.log(sum(math.exp(like(j, i)) for j in range(count)))
+        total += (rows - like(i, i) + columns - like(i, i)) / 2
+    assert float(contrastive_loss(m, y, temperature=temperature)) == pytest.approx(total / count, rel=1e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize("axis", AXES)
+def test_kl_sees_what_a_view_says_and_not_how_loud_it_says_it(axis):
+    """Scaled and shifted alike over all channels, tokens are the same to the layer norm before the softmax."""
+    y, m = torch.randn(2, 5, 64), torch.randn(2, 5, 64)
+    plain = float(feature_kl(y, m, axis=axis, temperature=1.0))
+    louder = float(feature_kl(3.0 * y + 1.0, 0.5 * m - 2.0, axis=axis, temperature=1.0))
+    assert louder == pytest.approx(plain, rel=1e-3)
