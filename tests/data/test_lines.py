@@ -4,7 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from exo2ego.data import lines as module
 from exo2ego.data.lines import LineLog
 from exo2ego.errors import OutputError
 
@@ -33,3 +36,33 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="file/log: cannot be written"):
         LineLog(tmp_path / "file/log")
+
+
+@given(st.binary(max_size=60) | st.lists(st.sampled_from([b"\n", b"{}", b"\xc3"])).map(b"".join), st.integers(1, 9))
+def test_what_stands_before_the_last_newline_is_kept_to_the_byte(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes, block: int
+) -> None:
+    """Wherever the blocks end in which it is sought."""
+    path = tmp_path_factory.getbasetemp() / "any.log"
+    path.write_bytes(content)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "BLOCK_BYTES", block)
+        with LineLog(path) as log:
+            log.append_records([{"a": 1}])
+    assert path.read_bytes() == content[: content.rfind(b"\n") + 1] + b'{"a": 1}\n'
+
+
+def test_records_of_a_full_disk_are_one_line_and_earlier_ones_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "log"
+    with LineLog(path) as log:
+        log.append_records([{"a": 1}])
+
+        def full(descriptor: int) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(module.os, "fsync", full)
+        with pytest.raises(OutputError, match=r"log: cannot be written \(No space left on device\)"):
+            log.append_records([{"a": 2}])
+    assert path.read_text().splitlines()[0] == '{"a": 1}'

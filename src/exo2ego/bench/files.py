@@ -21,7 +21,8 @@ def fail(path: Path, row: str, field: str, value: object, rule: str) -> FormatEr
     shown = repr(value)
     if len(shown) > 80:
         shown = shown[:77] + "..."
-    return FormatError(f"{path}: {row}: {field} = {shown} {rule}")
+    # `row` may hold an id of the file's own, and an id may hold a line break.
+    return FormatError(f"{path}: {' '.join(row.split())}: {field} = {shown} {rule}")
 
 
 def inner_path(name: str) -> bool:

@@ -55,7 +55,7 @@ def _item(path: Path, key: str, question: Any, labels: Mapping[str, str]) -> Ite
     answer, kind, choices = question.get("answer"), question.get("types"), question.get("choices")
     if not isinstance(answer, int) or isinstance(answer, bool) or not 0 <= answer < len(CHOICES):
         raise fail(path, row, "answer", answer, "must be a number from 0 to 4")
-    if kind not in TYPES:
+    if type(kind) is not int or kind not in TYPES:
         raise fail(path, row, "types", kind, "must be 1 (inter-video) or 2 (intra-video)")
     if not isinstance(choices, dict) or sorted(choices) != list(CHOICES):
         shown = sorted(choices) if isinstance(choices, dict) else choices
