@@ -137,3 +137,18 @@ def test_tasks_are_named_once_and_known(bench_root: Path, tmp_path: Path) -> Non
         main(["run", "--model", "random", "--tasks", "egomcq,egomcq", *rest])
     with pytest.raises(InputError, match="'' is unknown"):
         main(["run", "--model", "random", "--tasks", "egomcq,", *rest])
+
+
+def test_bench_run_leaves_a_task_without_questions_out_and_runs_the_others(
+    bench_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "small"
+    for kind in ("direct", "indirect"):
+        (root / "egotaskqa" / kind).mkdir(parents=True)
+        (root / "egotaskqa" / kind / "test_qas.json").write_text("[]")
+    (root / "egoschema").symlink_to(bench_root / "egoschema")
+    rest = ["--model", "random", "--root", str(root), "--out", str(tmp_path / "runs")]
+    assert exo2ego(["bench", "run", "--tasks", "all", *rest]) == 0
+    assert "without a question, so not run: egotaskqa_indirect" in capsys.readouterr().out.replace("\n", " ")
+    assert (tmp_path / "runs/egoschema/scores.json").is_file()
+    assert exo2ego(["bench", "run", "--tasks", "egotaskqa_indirect", *rest]) == 2

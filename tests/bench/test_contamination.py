@@ -126,3 +126,25 @@ def test_the_command_counts_lists_and_fails_on_demand(
     assert "12 benchmark items are about recordings that were trained on" in told
     assert exo2ego(["bench", "contamination", "--tasks", "epic_mir", *rest[:2], "--root",
                     str(bench_root / "epic_mir"), "--fail"]) == 0  # fmt: skip
+
+
+def test_a_task_without_questions_is_named_and_the_others_are_listed(
+    bench_root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root, listed = tmp_path / "small", tmp_path / "held-out.jsonl"
+    empty = root / "egotaskqa/indirect/test_qas.json"
+    empty.parent.mkdir(parents=True)
+    empty.write_text("[]")
+    (root / "egotaskqa/direct").mkdir()
+    (root / "egotaskqa/direct/test_qas.json").write_text("[]")
+    rest = ["--root", str(root), "--export", str(listed), "--fail"]
+    assert exo2ego(["bench", "contamination", "--tasks", "all", *rest]) == 2, "nothing at all is no list"
+    assert "holds no question" in capsys.readouterr().err
+    assert not listed.exists()
+    (root / "egomcq").symlink_to(bench_root / "egomcq")
+    assert exo2ego(["bench", "contamination", "--tasks", "all", *rest]) == 0
+    shown = capsys.readouterr().out
+    assert f"without a question, so not compared: egotaskqa_indirect ({empty}: holds no question" in shown
+    assert '"bench": "egomcq"' in listed.read_text()
+    assert exo2ego(["bench", "contamination", "--tasks", "egotaskqa_indirect", *rest]) == 2
+    assert capsys.readouterr().err.count("\n") == 1

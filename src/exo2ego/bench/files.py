@@ -12,6 +12,11 @@ from exo2ego.errors import FormatError, MissingFileError, OutputError
 
 Row = TypeVar("Row")
 
+
+class NoQuestionsError(FormatError):
+    """A benchmark's file is a list of questions without any: a simulated world can be too small for a task."""
+
+
 _PICKLE_START = b"\x80"
 _PICKLE_SUFFIXES = (".pkl", ".pickle")
 
@@ -129,11 +134,14 @@ def read_questions(
     """Rows of a JSON list of questions, in file order; `parse(path, where, entry)` reads an entry.
 
     Raises:
-        MissingFileError, FormatError: as `read_json`; no list, an empty one, an id that occurs twice.
+        MissingFileError, FormatError: as `read_json`; no list, an id that occurs twice.
+        NoQuestionsError: the list is empty.
     """
     entries = read_json(path)
-    if not isinstance(entries, list) or not entries:
+    if not isinstance(entries, list):
         raise fail(path, "top level", "type", type(entries).__name__, "must be a list of questions")
+    if not entries:
+        raise NoQuestionsError(f"{path}: holds no question; use a complete download, or simulate more takes")
     rows: dict[str, Row] = {}
     for number, entry in enumerate(entries, start=1):
         row = parse(path, f"row {number}", entry)

@@ -1,5 +1,6 @@
 """What the sub-verbs of `exo2ego bench` share: the choice of tasks, and how scores are shown."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ from exo2ego.errors import InputError, MissingFileError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from exo2ego.bench.items import Item
     from exo2ego.bench.score import TaskScores
     from exo2ego.bench.tasks.base import Task
 
@@ -54,6 +56,36 @@ def tasks_present(root: Path, names: str) -> "tuple[list[Task], list[str]]":
         folders = ", ".join(task.directory for task in tasks)
         raise MissingFileError(f"{root}: holds no folder of a task; --tasks all looks for {folders}")
     return here, [task.name for task in tasks if task not in here]
+
+
+def load_present(
+    root: Path, names: str, load: "Callable[[Task, Path], list[Item]]", tell: Callable[[str], None], what: str
+) -> "list[tuple[Task, Path, list[Item]]]":
+    """Task, folder and items of each task; with `all`, those without a folder or a question are told and left out.
+
+    Raises:
+        InputError, MissingFileError: as `tasks_present`; what `load` raises.
+        NoQuestionsError: no task has a question, or a task that was named has none.
+    """
+    from exo2ego.bench.files import NoQuestionsError
+
+    tasks, absent = tasks_present(root, names)
+    if absent:
+        tell(f"without a folder in {root}, so not {what}: {', '.join(absent)}")
+    loaded: list[tuple[Task, Path, list[Item]]] = []
+    nothing: NoQuestionsError | None = None
+    for task in tasks:
+        folder = task_root(root, names, task)
+        try:
+            loaded.append((task, folder, load(task, folder)))
+        except NoQuestionsError as error:
+            if names != ALL:
+                raise
+            nothing = error
+            tell(f"without a question, so not {what}: {task.name} ({error})")
+    if nothing is not None and not loaded:
+        raise nothing
+    return loaded
 
 
 def _added_later(name: str) -> bool:

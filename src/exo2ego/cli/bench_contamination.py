@@ -39,17 +39,12 @@ class ContaminationCommand:
 
     def __call__(self) -> int:
         """Print the counts, write the lists."""
-        from exo2ego.cli.bench_common import task_root, tasks_present
+        from exo2ego.cli.bench_common import load_present
 
         if not self.train and self.export is None:
             raise InputError("nothing to do: give --train SHARDS to compare, --export FILE to list, or both")
-        tasks, absent = tasks_present(self.root, self.tasks)
-        if absent:
-            print(f"without a folder in {self.root}, so not compared: {', '.join(absent)}")
-        loaded = []
-        for task in tasks:
-            root = task_root(self.root, self.tasks, task)
-            loaded.append((task.name, task.load(root, full=True), root))
+        present = load_present(self.root, self.tasks, lambda task, root: task.load(root, full=True), print, "compared")
+        loaded = [(task.name, items, root) for task, root, items in present]
         if self.export is not None:
             self._export(self.export, loaded)
         concerned = self._compare(loaded) if self.train else 0

@@ -124,19 +124,15 @@ class Run:
     def _load(self, terminal: "Console") -> "list[tuple[Task, Path, list[Item]]]":
         """All files are checked before the model is loaded, so that a mistake shows in a second, not after an hour."""
         from exo2ego.bench.items import require_videos
-        from exo2ego.cli.bench_common import task_root, tasks_present
+        from exo2ego.cli.bench_common import load_present
 
-        loaded = []
-        tasks, absent = tasks_present(self.root, self.tasks)
-        if absent:
-            terminal.print(f"without a folder in {self.root}, so not run: {', '.join(absent)}", markup=False)
-        for task in tasks:
-            root = task_root(self.root, self.tasks, task)
+        def load(task: "Task", root: Path) -> "list[Item]":
             items = task.load(root, self.limit, self.seed, full=self.full)
             if not self.allow_missing:
                 require_videos(items, root)
-            loaded.append((task, root, items))
-        return loaded
+            return items
+
+        return load_present(self.root, self.tasks, load, lambda line: terminal.print(line, markup=False), "run")
 
 
 class ProgressBar:
