@@ -63,7 +63,7 @@ def test_reasoning_is_every_token_once(tmp_path: Path) -> None:
             "row 2: reasoning_type = ['state'] must be a text, kinds joined by $",
         ),
         (lambda rows: rows.__setitem__(1, 7), "row 2: row = 7 must be an object"),
-        (lambda rows: rows.clear(), "top level: type = 'list' must be a list of questions"),
+        (lambda rows: rows.clear(), "holds no question; use a complete download, or simulate more takes"),
     ],
 )
 def test_a_broken_row_is_named(tmp_path: Path, change: Callable[[list[dict[str, Any]]], object], message: str) -> None:

@@ -50,7 +50,7 @@ def broken(tmp_path: Path, change: Callable[[list[dict[str, Any]]], object]) -> 
             "row 2: moment_start_frame = -1 must be a number of frames at 30 a second, from 0 on",
         ),
         (lambda rows: rows.__setitem__(1, "row"), "row 2: row = 'row' must be an object"),
-        (lambda rows: rows.clear(), "top level: type = 'list' must be a list of questions"),
+        (lambda rows: rows.clear(), "holds no question; use a complete download, or simulate more takes"),
     ],
 )
 def test_a_broken_row_is_named(tmp_path: Path, change: Callable[[list[dict[str, Any]]], object], message: str) -> None:
