@@ -4,6 +4,7 @@
     ├── InputError                   a file or value the user gave
     │   ├── MissingFileError         it is not there
     │   ├── FormatError              it is there but is not what it should be (file, row, field, value)
+    │   │   └── NoQuestionsError     a benchmark's list of questions without any
     │   ├── VideoError               it cannot be decoded as asked
     │   └── LeakageError             a test item would be trained on
     ├── OutputError                  the disk is full, read-only, or holds something else
@@ -31,6 +32,10 @@ class MissingFileError(InputError):
 
 class FormatError(InputError):
     """A file is there but its content is not what it should be; names file, row, field and value."""
+
+
+class NoQuestionsError(FormatError):
+    """A benchmark's file is a list of questions without any: a simulated world can be too small for a task."""
 
 
 class VideoError(InputError):

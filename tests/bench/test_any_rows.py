@@ -3,6 +3,8 @@
 import csv
 import json
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,18 +68,25 @@ def read_or_refused(name: str, root: Path, path: Path) -> None:
             assert video.start_s is None or video.end_s is None or 0 <= video.start_s < video.end_s
 
 
+@contextmanager
+def one_file(root: Path, ending: str, data: st.DataObject) -> Iterator[Path]:
+    """One of a task's files, to be spoilt; afterwards it is as it was."""
+    path = data.draw(st.sampled_from(annotation_files(root, ending)))
+    whole = path.read_bytes()
+    try:
+        yield path
+    finally:
+        path.write_bytes(whole)
+
+
 @pytest.mark.parametrize("name", [name for name in TASKS if name not in ("charades_ego", "epic_mir")])
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_any_json(name: str, bench_root: Path, data: st.DataObject) -> None:
     root = bench_root / TASKS[name].directory
-    path = data.draw(st.sampled_from(annotation_files(root, ".json")))
-    whole = path.read_bytes()
-    try:
-        path.write_text(json.dumps(spoilt(json.loads(whole), data)))
+    with one_file(root, ".json", data) as path:
+        path.write_text(json.dumps(spoilt(json.loads(path.read_bytes()), data)))
         read_or_refused(name, root, path)
-    finally:
-        path.write_bytes(whole)
 
 
 @pytest.mark.parametrize("name", ["charades_ego", "epic_mir", "egoplan"])
@@ -85,18 +94,14 @@ def test_any_json(name: str, bench_root: Path, data: st.DataObject) -> None:
 @given(data=st.data())
 def test_any_tables(name: str, bench_root: Path, data: st.DataObject) -> None:
     root = bench_root / TASKS[name].directory
-    path = data.draw(st.sampled_from(annotation_files(root, ".csv")))
-    whole = path.read_bytes()
-    try:
-        rows = list(csv.reader(whole.decode().splitlines()))
+    with one_file(root, ".csv", data) as path:
+        rows = list(csv.reader(path.read_bytes().decode().splitlines()))
         row = rows[data.draw(st.integers(0, len(rows) - 1))]
         cell = data.draw(words.map(lambda text: text.encode("utf-8", "replace").decode().replace("\0", "")))
         row[data.draw(st.integers(0, len(row) - 1))] = cell
         with path.open("w", newline="", encoding="utf-8") as file:
             csv.writer(file).writerows(rows)
         read_or_refused(name, root, path)
-    finally:
-        path.write_bytes(whole)
 
 
 @pytest.mark.parametrize("name", TASKS)

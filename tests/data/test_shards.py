@@ -1,6 +1,5 @@
 """Shards: exact clips, byte-identical however they were built, every damage found, nothing half-written."""
 
-import contextlib
 import json
 import pickle
 import resource
@@ -18,6 +17,7 @@ from typing import Any
 
 import pytest
 from coded_video import make_video, numbers_of, steady
+from guarded_work import is_alive
 from tiny_tree import Tree, annotation, description
 
 from exo2ego.data import shard_group
@@ -269,17 +269,9 @@ def test_workers_go_with_a_stopped_parent(tree: Tree, tmp_path: Path, number: si
     process.send_signal(number)
     process.wait(timeout=300)
     deadline = time.monotonic() + 300
-    while (left := [pid for pid in children if Path(f"/proc/{pid}/stat").exists() and not is_zombie(pid)]) and (
-        time.monotonic() < deadline
-    ):
+    while (left := [pid for pid in children if is_alive(pid)]) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not left
-
-
-def is_zombie(pid: int) -> bool:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    return True
 
 
 def test_a_second_build_in_the_same_place_is_refused(tree: Tree, tmp_path: Path) -> None:

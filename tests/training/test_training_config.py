@@ -30,9 +30,10 @@ def test_batches_have_exactly_one_limit(limits, says):
         Optim(steps=1, lr=1e-3, **limits)
 
 
-@pytest.mark.parametrize("bad", [{"kl": -1}, {"kl": float("nan")}, {"vtg": float("inf")}, {"kl_temperature": 0},
+@pytest.mark.parametrize("bad", [{"kl": -1.0}, {"kl": -1}, {"kl": float("nan")}, {"vtg": float("inf")},
+                                 {"kl_temperature": 0.0}, {"kl_temperature": 0}, {"contrastive_temperature": -0.1},
                                  {"answer_kl_temperature": float("nan")}])  # fmt: skip
-def test_impossible_objectives_whole_or_not_a_number(bad):
+def test_impossible_objectives(bad):
     with pytest.raises(ValueError, match=f"objective {next(iter(bad))} must not be"):
         Objectives(**bad)
 
@@ -49,12 +50,6 @@ def test_impossible_stages(bad):
 def test_impossible_recipes(bad):
     with pytest.raises(ValueError, match=f"recipe r: .*{next(iter(bad))}"):
         Recipe(**({"name": "r", "mapping": MappingSpec(), "stages": {}, "num_frames": 8, "size_px": 64} | bad))
-
-
-@pytest.mark.parametrize("bad", [{"kl": -1.0}, {"kl_temperature": 0.0}, {"contrastive_temperature": -0.1}])
-def test_impossible_objectives(bad):
-    with pytest.raises(ValueError, match=next(iter(bad))):
-        Objectives(**bad)
 
 
 def recipe(stage, probes=()):

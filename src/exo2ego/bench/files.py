@@ -8,14 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
-from exo2ego.errors import FormatError, MissingFileError, OutputError
+from exo2ego.errors import FormatError, MissingFileError, NoQuestionsError, OutputError
 
 Row = TypeVar("Row")
-
-
-class NoQuestionsError(FormatError):
-    """A benchmark's file is a list of questions without any: a simulated world can be too small for a task."""
-
 
 _PICKLE_START = b"\x80"
 _PICKLE_SUFFIXES = (".pkl", ".pickle")

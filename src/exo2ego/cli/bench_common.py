@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exo2ego.errors import InputError, MissingFileError
+from exo2ego.errors import InputError, MissingFileError, NoQuestionsError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -67,8 +67,6 @@ def load_present(
         InputError, MissingFileError: as `tasks_present`; what `load` raises.
         NoQuestionsError: no task has a question, or a task that was named has none.
     """
-    from exo2ego.bench.files import NoQuestionsError
-
     tasks, absent = tasks_present(root, names)
     if absent:
         tell(f"without a folder in {root}, so not {what}: {', '.join(absent)}")

@@ -7,7 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from exo2ego.errors import EnvironmentUnfitError, InputError
+from exo2ego.cli.common import require_seed
+from exo2ego.errors import EnvironmentUnfitError
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -61,8 +62,7 @@ class Run:
 
     def __call__(self) -> int:
         """Ask, task by task, and score."""
-        if self.seed < 0:
-            raise InputError(f"--seed {self.seed}: must be 0 or more")
+        require_seed(self.seed)
         from exo2ego.bench.models import model_fingerprint
         from exo2ego.bench.run import run_on
         from exo2ego.bench.score import score_folder

@@ -87,6 +87,12 @@ def at_least(minimum: int) -> Callable[[str], int]:
     return parse
 
 
+def require_seed(seed: int) -> None:
+    """Raises InputError for a `--seed` that no generator takes."""
+    if seed < 0:
+        raise InputError(f"--seed {seed}: must be 0 or more")
+
+
 def seconds(text: str) -> float:
     """An argparse type: a finite time in seconds, not negative."""
     try:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str]) -> int:
     """Runs the sub-verb; 0 when all that is needed is fine, 1 when something is missing or bad. Errors are raised."""
     options = _parser().parse_args(argv)
-    from exo2ego.data.atomic import make_folder
     from exo2ego.data.download_needs import needs
     from exo2ego.data.download_sizes import Sizes
     from exo2ego.data.egoexo4d import read_root
@@ -36,7 +35,6 @@ def main(argv: Sequence[str]) -> int:
     write_quarantine(out / QUARANTINE, check)
     print(f"bad videos: {out / QUARANTINE} ({len(check.bad)} lines; data clips --quarantine leaves them out)")
     if options.json is not None:
-        make_folder(options.json.parent)
         write_json(options.json, check_record(check))
         print(f"wrote {options.json}")
     return 0 if check.is_whole else 1

@@ -19,7 +19,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--examples", type=at_least(1), default=12, help="examples on the page (default 12)")
     parser.add_argument("--verify", action="store_true", help="read everything and check every checksum")
     options = parser.parse_args(argv)
-    from exo2ego.data.atomic import make_folder, write_atomic
+    from exo2ego.data.atomic import write_text
     from exo2ego.data.inspect import contact_sheet, statistics, statistics_text
     from exo2ego.data.jsonfile import write_json
     from exo2ego.data.shards import open_shards, verify_shards
@@ -30,10 +30,8 @@ def main(argv: Sequence[str]) -> int:
     if options.verify:
         print(f"verified: {verify_shards(options.shards)} members, every checksum is right")
     if options.json:
-        make_folder(options.json.parent)
         write_json(options.json, figures)
     page = options.html or options.shards / "sheet.html"
-    make_folder(page.parent)
-    write_atomic(page, contact_sheet(shards, options.examples).encode())
+    write_text(page, contact_sheet(shards, options.examples))
     print(f"examples: {page}")
     return 0

@@ -20,13 +20,11 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--samples", type=at_least(1), help="samples of a run: steps x batch size (default: one pass)")
     parser.add_argument("--json", type=Path, help="write the figures there as JSON")
     options = parser.parse_args(argv)
-    from exo2ego.data.atomic import make_folder
     from exo2ego.data.jsonfile import write_json
     from exo2ego.data.mixture import choose_mixture, forecast, forecast_text
 
     rows = forecast(choose_mixture(options.data, options.mix), options.samples)
     print(forecast_text(rows))
     if options.json:
-        make_folder(options.json.parent)
         write_json(options.json, rows)
     return 0

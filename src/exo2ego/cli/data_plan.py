@@ -11,7 +11,7 @@ from exo2ego.cli.data_common import DOWNSCALED, add_filters, add_subset, filters
 def main(argv: Sequence[str]) -> int:
     """Runs the sub-verb; returns the exit code. Errors meant for users are raised."""
     options = _parser().parse_args(argv)
-    from exo2ego.data.atomic import make_folder, write_text
+    from exo2ego.data.atomic import write_text
     from exo2ego.data.download_plan import STAGES, PlanSpec, make_plan, needed_files, plan_record
     from exo2ego.data.download_sizes import FULL_PART, SMALL_PART, parse_bytes
     from exo2ego.data.download_text import plan_text
@@ -43,7 +43,6 @@ def main(argv: Sequence[str]) -> int:
             write_text(path, "".join(f"{line}\n" for line in lines))
             print(f"wrote {path}: {len(lines)} lines")
     if options.json is not None:
-        make_folder(options.json.parent)
         write_json(options.json, plan_record(plan))
         print(f"wrote {options.json}")
     return 0

@@ -6,8 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from exo2ego.cli.common import pick_device, quiet_libraries, typed_arguments
-from exo2ego.errors import InputError
+from exo2ego.cli.common import pick_device, quiet_libraries, require_seed, typed_arguments
 
 EXAMPLE = (
     "example: exo2ego train --recipe tiny --stage guidance --init-from runs/teacher/final "
@@ -62,8 +61,7 @@ def main(argv: list[str]) -> int:
     command: TrainCommand = typed_arguments(
         TrainCommand, argv, prog="exo2ego train", description=f"{TrainCommand.__doc__}\n\n{EXAMPLE}"
     )
-    if command.seed < 0:
-        raise InputError(f"--seed {command.seed}: must be 0 or more")
+    require_seed(command.seed)
     import json
 
     from exo2ego.cli.train_steps import chosen_held_out, chosen_recipe, start_folder

@@ -188,9 +188,8 @@ class _Child:
         self.process.kill()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(_REAP_S)
-        with (
-            self._ending
-        ):  # its caller and who ends it from outside: a pipe closed twice may be another child's by then
+        # Its caller and who ends it from outside may meet here: a pipe closed twice may be another child's by then.
+        with self._ending:
             self.calls.close()
             self.replies.close()
         return self.process.returncode

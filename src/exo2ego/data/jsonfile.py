@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from exo2ego.data.atomic import write_atomic
+from exo2ego.data.atomic import write_text
 from exo2ego.errors import FormatError, MissingFileError
 
 
@@ -101,6 +101,5 @@ def shorten(value: object, limit: int = 60) -> str:
 
 
 def write_json(path: Path, value: object, indent: int | None = 1) -> None:
-    """JSON with sorted keys, atomically."""
-    text = json.dumps(value, indent=indent, sort_keys=True, ensure_ascii=False)
-    write_atomic(path, (text + "\n").encode())
+    """JSON with sorted keys, atomically; folders above it are made. Raises OutputError."""
+    write_text(path, json.dumps(value, indent=indent, sort_keys=True, ensure_ascii=False) + "\n")
