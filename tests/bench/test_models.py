@@ -1,13 +1,16 @@
 """Naming models, telling two of them apart, and which settings a run may go on with."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from exo2ego.bench import frames
 from exo2ego.bench.baselines import BlindModel
 from exo2ego.bench.models import load_model, model_fingerprint
 from exo2ego.bench.models_openai import ServerModel
-from exo2ego.errors import InputError, MissingFileError
+from exo2ego.errors import InputError, MissingFileError, VideoError
+from exo2ego.records import VideoSpan
 
 SERVER = "openai:http://127.0.0.1:9/v1#m"
 
@@ -65,3 +68,21 @@ def test_every_kind_can_be_blinded() -> None:
     assert isinstance(load_model(SERVER, 0), ServerModel)
     with pytest.raises(InputError, match="no such setting"):
         load_model(f"{SERVER},colour=red", 0)
+
+
+@pytest.mark.parametrize("kind", ["exo2ego", "hf", "openai"])
+def test_a_video_that_hangs_the_decoder_is_given_up_by_every_kind(
+    kind: str, hf_folder: Callable[[str], Path], noise_clips: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from exo2ego.models.weights import START  # loads torch, which the others here do without
+
+    monkeypatch.setattr(frames, "READ_LIMIT_S", 1e-6)
+    specs = {
+        "exo2ego": f"exo2ego:{START}",
+        "hf": f"hf:{hf_folder('smolvlm')}" if kind == "hf" else "",
+        "openai": SERVER,
+    }
+    model, clip = load_model(specs[kind], 0), VideoSpan(path=str(noise_clips[0]))
+    for ask in (lambda: model.generate(clip, "What?"), lambda: model.frame_times(clip)):
+        with pytest.raises(VideoError, match=r"a\.mp4: took longer than 1e-06 s and was stopped"):
+            ask()

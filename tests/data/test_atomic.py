@@ -28,6 +28,14 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_a_failed_write_says_what_the_caller_would_have_done(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    temporary(tmp_path / "full.txt").symlink_to("/dev/full")
+    for place in ("full.txt", "file/below.txt"):
+        with pytest.raises(OutputError, match=r"cannot be (made|written) \(.*\); choose another --out$"):
+            write_text(tmp_path / place, "new", hint="choose another --out")
+
+
 def test_a_folder_is_replaced_as_a_whole(tmp_path: Path) -> None:
     target = tmp_path / "model"
     write_folder(target, lambda folder: write_atomic(folder / "one", b"1"))

@@ -1,14 +1,14 @@
 """Readers of benchmark files that say exactly what is wrong, and the writer that never leaves half a file."""
 
-import contextlib
 import csv
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
-from exo2ego.errors import FormatError, MissingFileError, NoQuestionsError, OutputError
+from exo2ego.data import atomic
+from exo2ego.errors import FormatError, MissingFileError, NoQuestionsError
 
 Row = TypeVar("Row")
 
@@ -175,21 +175,5 @@ def read_csv(path: Path, required: Sequence[str]) -> list[tuple[int, dict[str, s
     return rows
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file beside its place and rename it, so that it is there whole or not at all.
-
-    Raises:
-        OutputError: the disk is full, read-only or the folder cannot be made.
-    """
-    aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with aside.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(aside, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):  # it may not be there, nor its folder
-            aside.unlink()
-        raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error
+write_text = partial(atomic.write_text, hint="choose another --out")
+"""`data.atomic.write_text` with what to do about a benchmark's output."""

@@ -16,7 +16,7 @@ from transformers import AutoModelForImageTextToText, AutoTokenizer, DynamicCach
 from transformers.utils import logging as transformers_logging
 
 from exo2ego.bench.files import read_json
-from exo2ego.bench.frames import frame_times, sample
+from exo2ego.bench.frames import frame_times, guarded, sample
 from exo2ego.bench.hf_families import FAMILIES, Context, Family
 from exo2ego.bench.hf_folder import find_folder, read_chat_template, read_video_settings
 from exo2ego.bench.hf_options import HFOptions
@@ -57,6 +57,7 @@ class HFModel:
         if not self._template:
             raise InputError(f"{folder}: no chat template, so no chat model; get chat_template.jinja")
         self._before, self._end = self._answer_form()
+        self._call = guarded(self, self.concurrency)
         self._recent = Recent(self._see, lambda seen: sum(t.nbytes for t in _tensors(seen.encoded)))
 
     @property
@@ -76,7 +77,7 @@ class HFModel:
 
     def frame_times(self, video: VideoSpan) -> tuple[float, ...]:
         """Seconds of the frames read of a clip."""
-        return frame_times(video, self._options.frames)
+        return frame_times(video, self._options.frames, self._call)
 
     def generate(self, video: VideoSpan | None, question: str, max_new_tokens: int = 32) -> str:
         """See `AnswerModel.generate`; greedy, whatever the model's own generation settings say."""
@@ -165,7 +166,7 @@ class HFModel:
 
     @torch.inference_mode()
     def _see(self, video: VideoSpan) -> _Seen:
-        frames = sample(video, self._options.frames)
+        frames = sample(video, self._options.frames, self._call)
         context = Context(
             config=self._model.config,
             settings=self._settings,

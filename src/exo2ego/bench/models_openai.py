@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from exo2ego.bench.frames import Frames, frame_times, sample
+from exo2ego.bench.frames import Frames, frame_times, guarded, sample
 from exo2ego.bench.openai_client import OpenAIClient, parse_server
 from exo2ego.data.video import write_video
 from exo2ego.errors import FormatError, InputError
@@ -31,6 +31,7 @@ class ServerModel:
     def __init__(self, client: OpenAIClient) -> None:
         self._client, self._options = client, client.options
         self._tail: int | None = None
+        self._call = guarded(self, self.concurrency)
 
     @property
     def name(self) -> str:
@@ -49,7 +50,7 @@ class ServerModel:
 
     def frame_times(self, video: VideoSpan) -> tuple[float, ...]:
         """Seconds of the frames sent of a clip."""
-        return frame_times(video, self._options.frames)
+        return frame_times(video, self._options.frames, self._call)
 
     def take_usage(self) -> Usage | None:
         """What the calling thread has spent since it last asked this."""
@@ -70,7 +71,7 @@ class ServerModel:
         """The user's turn: the clip, then the question."""
         if not question.strip():
             raise FormatError("the question is empty; ask something")
-        shown = [] if video is None else self._shown(sample(video, self._options.frames))
+        shown = [] if video is None else self._shown(sample(video, self._options.frames, self._call))
         return {"role": "user", "content": [*shown, {"type": "text", "text": question}]}
 
     def _shown(self, frames: Frames) -> list[dict[str, Any]]:

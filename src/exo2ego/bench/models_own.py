@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from exo2ego.bench.frames import guarded
 from exo2ego.errors import MissingFileError
 from exo2ego.records import OptionScore, VideoSpan
 
@@ -18,7 +19,8 @@ class EngineModel:
 
         from exo2ego.inference.engine import Engine
 
-        self._engine = Engine.load(model_dir, "cuda" if torch.cuda.is_available() else "cpu")
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        self._engine = Engine.load(model_dir, device, call=guarded(self, self.concurrency))
         self._name = model_dir.resolve().name
 
     @property

@@ -4,7 +4,6 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -140,11 +139,11 @@ def notes(args: AskArgs, folder: Path, frame_times_s: Sequence[float], answer: s
 def answered(args: AskArgs, folder: Path, guard: "Guard") -> tuple[VideoSpan, list[float], str]:
     """The stretch looked at, the times of its frames and the answer. The file is decoded by the guard's child only."""
     span = stretch(args, guard)
-    from exo2ego.data.video import read_clip, sample_times
+    from exo2ego.data.video import sample_times
     from exo2ego.inference.engine import Engine
 
     quiet_libraries()
-    engine = Engine.load(folder, pick_device(args.device), reader=partial(guard.call, read_clip))
+    engine = Engine.load(folder, pick_device(args.device), call=guard.call)
     check_length(engine, args)
     answer = engine.generate(span, args.question, max_new_tokens=args.max_new_tokens)
     return span, sample_times(span.start_s or 0.0, span.end_s or 0.0, engine.processor.num_frames).tolist(), answer

@@ -13,15 +13,19 @@ TMP_SUFFIX = ".tmp"
 """Files under a temporary name end like this; whoever owns a directory may delete them on a restart."""
 
 
+HINT = "free space or choose another place"
+"""What to do where nothing can be written."""
+
+
 @contextlib.contextmanager
-def refusing_bad_output(path: Path) -> Iterator[None]:
+def refusing_bad_output(path: Path, hint: str = HINT) -> Iterator[None]:
     """Turns a full disk, a read-only place and the like into OutputError; removes what is unfinished."""
     try:
         yield
     except OSError as error:
         remove(temporary(path))
         reason = error.strerror or " ".join(str(error).split())
-        raise OutputError(f"{path}: cannot be written ({reason}); free space or choose another place") from None
+        raise OutputError(f"{path}: cannot be written ({reason}); {hint}") from None
 
 
 def temporary(path: Path) -> Path:
@@ -48,9 +52,9 @@ def remove_leftovers(folder: Path) -> None:
         remove(leftover)
 
 
-def write_atomic(path: Path, content: bytes) -> None:
+def write_atomic(path: Path, content: bytes, hint: str = HINT) -> None:
     """Writes aside, forces to disk, renames. Raises OutputError; never leaves a partial file under `path`."""
-    with refusing_bad_output(path):
+    with refusing_bad_output(path, hint):
         aside = temporary(path)
         with aside.open("wb") as file:
             file.write(content)
@@ -59,10 +63,10 @@ def write_atomic(path: Path, content: bytes) -> None:
         os.replace(aside, path)
 
 
-def write_text(path: Path, text: str) -> None:
-    """UTF-8 text, atomically; folders above it are made. Raises OutputError."""
-    make_folder(path.parent)
-    write_atomic(path, text.encode("utf-8"))
+def write_text(path: Path, text: str, hint: str = HINT) -> None:
+    """UTF-8 text, atomically; folders above it are made. Raises OutputError, which ends with `hint`."""
+    make_folder(path.parent, hint)
+    write_atomic(path, text.encode("utf-8"), hint)
 
 
 def write_folder(target: Path, fill: Callable[[Path], object]) -> None:
@@ -80,12 +84,12 @@ def write_folder(target: Path, fill: Callable[[Path], object]) -> None:
         os.replace(aside, target)
 
 
-def make_folder(path: Path) -> None:
+def make_folder(path: Path, hint: str = HINT) -> None:
     """The folder and its parents. Raises OutputError where that is impossible."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{path}: cannot be made ({error.strerror}); choose another place") from None
+        raise OutputError(f"{path}: cannot be made ({error.strerror}); {hint}") from None
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, Self, TypeVar
+from typing import Any, NoReturn, Protocol, Self, TypeVar
 
 from exo2ego.errors import EnvironmentUnfitError, Exo2EgoError, VideoError
 
@@ -41,6 +41,19 @@ sys.path[:] = paths
 from exo2ego.data.guard import serve
 serve(calls, replies, memory)
 """
+
+
+class Calls(Protocol):
+    """How what reads a file is called: `directly`, or by `call` of a guard or of a pool of them."""
+
+    def __call__(self, function: Callable[..., R], *args: Any, name: str = "") -> R:
+        """`function(*args)`; `name` is what messages call the work."""
+        ...
+
+
+def directly(function: Callable[..., R], *args: Any, name: str = "") -> R:
+    """A call in this very process: for files of our own."""
+    return function(*args)
 
 
 class Guard:

@@ -3,7 +3,7 @@
 Shapes: `T` frames, `S` pixels, `N` visual tokens, `D` LLM width.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,8 @@ from torch.nn import functional
 from transformers import DynamicCache
 
 from exo2ego.data.chat import answer_ids, prefix_ids, question_ids
-from exo2ego.data.video import Frame, probe, read_clip, sample_times
+from exo2ego.data.guard import Calls, directly
+from exo2ego.data.video import probe, read_clip, sample_times
 from exo2ego.errors import InputError
 from exo2ego.inference.recent import Recent
 from exo2ego.inference.shared_prefix import SharedPrefix
@@ -23,8 +24,6 @@ from exo2ego.models.processing import Exo2EgoProcessor
 from exo2ego.models.weights import load_model_folder
 from exo2ego.records import OptionScore, VideoSpan
 
-ClipReader = Callable[[str, float | None, float | None, int, int], Frame]
-"""As `data.video.read_clip`: path, start, end, frames, size."""
 EMBED_QUESTION = "In one word, what does the camera-wearer do?"
 """What is asked where a vector is wanted: the state from which the word would be said is the vector. A text stands
 where the video would stand, before the same question."""
@@ -38,18 +37,18 @@ class Engine:
         model: Exo2EgoForConditionalGeneration,
         processor: Exo2EgoProcessor,
         name: str = "exo2ego",
-        reader: ClipReader = read_clip,
+        call: Calls = directly,
     ) -> None:
-        """`reader`: how videos are read; a guarded one where they are of unknown origin."""
-        self._read_clip = reader
+        """`call`: how the functions that read videos are called; guarded where the videos are of unknown origin."""
+        self._call = call
         self.model, self.processor, self.name = model.eval(), processor, name
         self._visual = Recent(self._encode, lambda tokens: tokens.nbytes)
 
     @classmethod
-    def load(cls, folder: str | Path, device: str = "cpu", reader: ClipReader = read_clip) -> "Engine":
+    def load(cls, folder: str | Path, device: str = "cpu", call: Calls = directly) -> "Engine":
         """From an exported folder. Raises MissingFileError, CheckpointError or ChecksumError."""
         loaded = load_model_folder(Path(folder))
-        return cls(loaded.model.to(device), loaded.processor, name=f"exo2ego:{folder}", reader=reader)
+        return cls(loaded.model.to(device), loaded.processor, name=f"exo2ego:{folder}", call=call)
 
     @property
     def device(self) -> torch.device:
@@ -60,13 +59,13 @@ class Engine:
     def frames(self, video: VideoSpan) -> Tensor:
         """float32[1, T, 3, S, S], normalised. Raises VideoError for what cannot be decoded as asked."""
         p = self.processor
-        clip = self._read_clip(video.path, video.start_s, video.end_s, p.num_frames, p.image_size)
+        clip = self._call(read_clip, video.path, video.start_s, video.end_s, p.num_frames, p.image_size)
         return p.pixels(clip[None]).to(self.device)
 
     def frame_times(self, video: VideoSpan) -> list[float]:
         """Seconds of the frames that `frames` reads (each the nearest there is). Raises VideoError."""
         start_s = video.start_s or 0.0
-        end_s = probe(video.path).duration_s if video.end_s is None else video.end_s
+        end_s = self._call(probe, video.path).duration_s if video.end_s is None else video.end_s
         return [float(time) for time in sample_times(start_s, end_s, self.processor.num_frames)]
 
     def visual_tokens(self, video: VideoSpan) -> Tensor:
