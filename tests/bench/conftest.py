@@ -33,7 +33,19 @@ def tiny_mp4(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 @pytest.fixture
 def bench_root(tmp_path: Path, tiny_mp4: bytes) -> Path:
     """One folder for each task, as `--tasks all` looks for it; told and untold groups for EgoSchema."""
-    root = tmp_path / "bench"
+    return write_bench(tmp_path / "bench", tiny_mp4)
+
+
+@pytest.fixture(scope="module")
+def shared_bench(tmp_path_factory: pytest.TempPathFactory, tiny_mp4: bytes) -> Path:
+    """The same for a whole file of tests that change nothing in it; the video of q2 is missing."""
+    root = write_bench(tmp_path_factory.mktemp("shared") / "bench", tiny_mp4)
+    (root / "egoschema/videos/q2.mp4").unlink()
+    return root
+
+
+def write_bench(root: Path, tiny_mp4: bytes) -> Path:
+    """Small folders of all tasks below `root`."""
     for number in range(5):
         put(root / f"egomcq/videos/vid{number}.mp4", tiny_mp4)
     (root / "egomcq/egomcq.json").write_text(json.dumps(mcq_file()))
