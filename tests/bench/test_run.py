@@ -201,6 +201,18 @@ def test_progress_is_told_with_rate_and_time_left(root: Path, items: list[Item],
     assert told[0].items_per_s > 0
 
 
+def test_a_run_that_goes_on_is_told_where_it_stands(root: Path, items: list[Item], tmp_path: Path) -> None:
+    """Also where nothing is left to ask: its bar would stay at none of twelve."""
+    told: list[Progress] = []
+    run(FakeModel(sees_the_kind, bad="q3"), TASK, items, root, tmp_path / "a", settings())
+    run(FakeModel(sees_the_kind), TASK, items, root, tmp_path / "a", settings(), on_progress=told.append)
+    assert told == [Progress(done=12, total=12, errors=1, items_per_s=0.0, eta_s=None)]
+    path = tmp_path / "a/predictions.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:5]))
+    run(FakeModel(sees_the_kind), TASK, items, root, tmp_path / "a", settings(), on_progress=told.append)
+    assert [progress.done for progress in told[1:]] == [5, 12]
+
+
 def test_impossible_requests_are_refused(root: Path, items: list[Item], tmp_path: Path) -> None:
     model = FakeModel(sees_the_kind)
     for wrong, message in (

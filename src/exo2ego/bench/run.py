@@ -202,6 +202,8 @@ def _record(
     errors = sum(prediction.error is not None for prediction in log.done.values())
     started = flushed = time.monotonic()
     batch: list[Prediction] = []
+    if before and on_progress is not None:  # a bar begins where the last run ended, also where nothing is left to ask
+        on_progress(Progress(done=before, total=total, errors=errors, items_per_s=0.0, eta_s=None))
 
     def flush() -> None:
         nonlocal batch, flushed, errors
