@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,28 @@ def test_mistakes_are_one_line_and_exit_2(bench_root: Path, tmp_path: Path, caps
         assert exo2ego(["bench", *arguments]) == 2
         assert capsys.readouterr().err.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_disk_that_is_full_in_the_middle_is_one_line_and_the_run_goes_on(
+    bench_root: Path,
+    tmp_path: Path,
+    small_disk: Callable[[int], Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    asked = ["bench", "run", "--model", "random", "--tasks", "egoschema", "--root", str(bench_root / "egoschema")]
+    assert exo2ego([*asked, "--out", str(tmp_path / "calm")]) == 0
+    calm = tmp_path / "calm/egoschema"
+    blocks = sum(-(-(calm / name).stat().st_size // 4096) for name in ("items.jsonl", "run.json"))
+    out = small_disk(4 * blocks) / "run"  # and not one for the answers
+    capsys.readouterr()
+    assert exo2ego([*asked, "--out", str(out)]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert f"{out}/egoschema/predictions.jsonl: cannot be written (No space left on device)" in said
+    small_disk(4000)
+    assert exo2ego([*asked, "--out", str(out)]) == 0
+    for name in ("predictions.jsonl", "scores.json"):
+        assert (out / "egoschema" / name).read_bytes() == (calm / name).read_bytes()
 
 
 def test_missing_videos_can_be_allowed_and_are_then_unscored(bench_root: Path, tmp_path: Path) -> None:

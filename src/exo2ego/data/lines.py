@@ -1,5 +1,6 @@
 """A file that grows line by line and survives a kill at any moment: one writer, a torn last line cut off, fsync."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -49,7 +50,9 @@ class LineLog:
 
     def close(self) -> None:
         """Close the file and give up the lock."""
-        self._file.close()
+        # What is left in the buffer did not fit on the disk: `append_records` has said so, and better.
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     def append_records(self, records: Sequence[Mapping[str, Any]]) -> None:
         """Add one line a record; when this returns they are on the disk.
