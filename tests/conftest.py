@@ -1,9 +1,11 @@
 """Settings of the whole suite: no network, one property profile, `gl` tests skipped where nothing can draw."""
 
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -81,3 +83,54 @@ def read_only(tmp_path: Path) -> Iterator[Callable[[Path], Path]]:
     yield protect
     for folder in mounted:
         subprocess.run(["umount", str(folder)], capture_output=True, check=False)
+
+
+_STANDS_AT_START = """
+import os, sys, time
+if {mark!r} in " ".join(sys.orig_argv):
+    open({begun!r}, "w").close()
+    while not os.path.exists({go!r}):
+        time.sleep(0.01)
+"""
+_COMMAND = """
+import signal, sys
+from exo2ego.cli.__main__ import main
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where tests run in the background
+    sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+def ctrl_c_at_start(tmp_path: Path) -> Callable[[str, Sequence[str]], tuple[int, str]]:
+    """Runs a command and presses Ctrl-C, for all of its processes, while the interpreter of a child starts whose
+    command line holds the given words. Returns the exit code, and all that the command and its children said on stderr.
+    """
+
+    def press(words: str, command: Sequence[str]) -> tuple[int, str]:
+        place = tmp_path / "at_start"
+        place.mkdir()
+        begun, go, script = place / "begun", place / "go", place / "command.py"
+        (place / "sitecustomize.py").write_text(_STANDS_AT_START.format(mark=words, begun=str(begun), go=str(go)))
+        script.write_text(_COMMAND)
+        paths = os.pathsep.join([str(place), *(path for path in sys.path if path)])
+        process = subprocess.Popen(
+            [sys.executable, str(script), *command],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": paths},
+        )
+        assert process.stderr is not None
+        while not begun.exists():
+            assert process.poll() is None, f"it ended before it started such a child: {process.stderr.read()}"
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGINT)
+        if words != "spawn_main":  # workers of a pool are waited for; whoever else lets a child be
+            process.wait()
+        go.touch()
+        with process.stderr as said:
+            return process.wait(), said.read()  # up to the end of the last child that may write there
+
+    return press

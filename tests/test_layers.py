@@ -12,7 +12,7 @@ import exo2ego
 
 SRC = Path(exo2ego.__file__).parent
 ORDER = ("sim", "data", "models", "training", "inference", "bench", "cli")
-BELOW_ALL = {"records", "errors"}
+BELOW_ALL = {"records", "errors", "ctrl_c"}
 """Modules that every package may use; they import nothing but `errors` themselves."""
 
 IMPORTERS = {

@@ -40,12 +40,14 @@ def test_the_table_shows_how_to_mend(monkeypatch: pytest.MonkeyPatch, capsys: py
     assert "polish it" in out
 
 
-def test_a_package_that_does_not_import_is_a_finding() -> None:
+@pytest.mark.parametrize("error", [ImportError("No module named 'moon'"), OSError("libmoon.so.1: cannot open")])
+def test_a_package_that_does_not_import_is_a_finding(error: Exception) -> None:
     def check_the_moon() -> doctor.Check:
-        raise ImportError("No module named 'moon'")
+        raise error
 
     found = doctor.examine(check_the_moon)
     assert (found.what, found.state, found.mend) == ("the moon", doctor.FAIL, "run 'make venv'")
+    assert found.found == str(error)
 
 
 def test_versions_are_held_against_what_the_package_needs(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,14 @@
 """`exo2ego data ...`: the report a user reads, exit codes, one line for every mistake."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from tiny_tree import Tree
+from tiny_tree import Tree, annotation, description
 
 from exo2ego.cli.__main__ import main
+from exo2ego.data.shard_writer import SAMPLES_PER_SHARD
 from exo2ego.data.shards import open_shards
 
 
@@ -31,6 +32,7 @@ def test_clips_then_inspect(tree: Tree, tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["data", "inspect", str(out), "--json", str(figures), "--verify"]) == 0
     printed = capsys.readouterr().out
     assert "every checksum is right" in printed
+    assert "reading MiB" in printed
     assert json.loads(figures.read_text())["pairs"] == 10
     assert (out / "sheet.html").read_text().startswith("<!doctype html>")
     assert main(clips(tree, out, "--rewrite-subject")) == 0
@@ -127,3 +129,15 @@ def test_figures_and_pages_may_go_to_a_folder_that_is_not_there_yet(
     (row,) = json.loads(mix.read_text())
     assert (row["name"], row["examples"], row["samples"]) == ("a", record["pairs"], 20)
     assert row["epochs"] == pytest.approx(20 / record["pairs"])
+
+
+@pytest.mark.parametrize("child", ["spawn_main", "exo2ego.data.guard"])
+def test_ctrl_c_while_children_start_is_one_line(
+    child: str, tree: Tree, tmp_path: Path, ctrl_c_at_start: Callable[[str, Sequence[str]], tuple[int, str]]
+) -> None:
+    many = [description("C taps it.", 1 + 0.01 * number) for number in range(SAMPLES_PER_SHARD)]
+    for take in ("uid-a", "uid-b"):
+        tree.train[take].append(annotation("many", many))
+    tree.save()
+    command = clips(tree, tmp_path / "out", "--workers", "2")
+    assert ctrl_c_at_start(child, command) == (130, "exo2ego: stopped; run the same command again to go on\n")

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -127,3 +128,37 @@ def test_kill_9_and_the_same_command_again_makes_the_same_world(tmp_path: Path) 
     for out in ("killed", "calm"):
         assert main(["sim", "--out", str(tmp_path / out), *flags]) == 0
     assert _truth(tmp_path / "killed") == _truth(tmp_path / "calm")
+
+
+@pytest.mark.gl
+def test_a_full_disk_is_one_line_and_the_same_command_goes_on(
+    tmp_path: Path, small_disk: Callable[[int], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    flags = [*SMALL, "--takes", "3", "--benches", "egomcq"]
+    assert main(["sim", "--out", str(tmp_path / "calm"), *flags]) == 0
+    capsys.readouterr()
+    out = small_disk(96) / "w"
+    assert main(["sim", "--out", str(out), *flags]) == 2
+    error = capsys.readouterr().err
+    assert "No space left on device; free space or choose another --out" in error
+    assert error.count("\n") == 1
+    small_disk(8000)
+    assert main(["sim", "--out", str(out), *flags]) == 0
+    assert _truth(out) == _truth(tmp_path / "calm")
+
+
+def test_a_read_only_place_is_one_line(
+    tmp_path: Path, read_only: Callable[[Path], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "locked").mkdir()
+    assert main(["sim", "--out", str(read_only(tmp_path / "locked") / "w"), *SMALL]) == 2
+    error = capsys.readouterr().err
+    assert "Read-only file system; free space or choose another --out" in error
+    assert error.count("\n") == 1
+
+
+def test_ctrl_c_while_workers_start_is_one_line(
+    tmp_path: Path, ctrl_c_at_start: Callable[[str, Sequence[str]], tuple[int, str]]
+) -> None:
+    command = ["sim", "--out", str(tmp_path / "w"), "--takes", "4", "--workers", "2", "--size-px", "32", "--fps", "3"]
+    assert ctrl_c_at_start("spawn_main", command) == (130, "exo2ego: stopped; run the same command again to go on\n")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from exo2ego.cli.common import VerbParser, at_least
+from exo2ego.cli.common import VerbParser, at_least, console, progress
 
 
 def main(argv: Sequence[str]) -> int:
@@ -22,16 +22,27 @@ def main(argv: Sequence[str]) -> int:
     from exo2ego.data.atomic import write_text
     from exo2ego.data.inspect import contact_sheet, statistics, statistics_text
     from exo2ego.data.jsonfile import write_json
-    from exo2ego.data.shards import open_shards, verify_shards
+    from exo2ego.data.shards import open_shards
 
     shards = open_shards(options.shards)
     figures = statistics(shards)
     print(statistics_text(figures))
     if options.verify:
-        print(f"verified: {verify_shards(options.shards)} members, every checksum is right")
+        print(f"verified: {_verified(options.shards)} members, every checksum is right")
     if options.json:
         write_json(options.json, figures)
     page = options.html or options.shards / "sheet.html"
     write_text(page, contact_sheet(shards, options.examples))
     print(f"examples: {page}")
     return 0
+
+
+def _verified(shards: Path) -> int:
+    """Members of the shards, everything read; terabytes take hours."""
+    from exo2ego.data.shards import verify_shards
+
+    with progress(console()) as bar:
+        task = bar.add_task("reading MiB", total=None, note="")
+        return verify_shards(
+            shards, lambda done, total: bar.update(task, completed=done >> 20, total=max(1, total >> 20))
+        )

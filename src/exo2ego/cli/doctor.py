@@ -268,10 +268,13 @@ def _last_line(text: str) -> str:
 
 
 def examine(check: Callable[[], Check]) -> Check:
-    """Runs one check; a package that cannot even be imported is a finding, not a crash."""
+    """Runs one check; a package that cannot even be imported is a finding, not a crash.
+
+    OSError too: so torch says that a library of the GPU's driver is not there.
+    """
     try:
         return check()
-    except ImportError as error:
+    except (ImportError, OSError) as error:
         name = check.__name__.removeprefix("check_").replace("_", " ")
         return Check(what=name, state=FAIL, found=str(error), mend="run 'make venv'")
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Protocol, Self, TypeVar
 
+from exo2ego.ctrl_c import kept_from_children
 from exo2ego.errors import EnvironmentUnfitError, Exo2EgoError, VideoError
 
 R = TypeVar("R")
@@ -157,9 +158,12 @@ class _Child:
         replies_in, replies_out = os.pipe()
         told = json.dumps([sys.path, calls_in, replies_out, memory_limit_bytes])
         try:
-            self.process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _CHILD, told], stdin=subprocess.DEVNULL, pass_fds=(calls_in, replies_out)
-            )
+            with kept_from_children():
+                self.process = subprocess.Popen(
+                    [sys.executable, "-P", "-c", _CHILD, told],
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=(calls_in, replies_out),
+                )
         finally:
             os.close(calls_in)
             os.close(replies_out)
@@ -224,11 +228,20 @@ def serve(calls_fd: int, replies_fd: int, memory_limit_bytes: int) -> NoReturn:
     replies = Connection(replies_fd, readable=False)
     calls = Connection(calls_fd, writable=False)
     threading.Thread(target=_leave_when_alone, args=(replies_fd,), daemon=True).start()
-    replies.send(("ready", None))
     limited: set[str] = set()
+    try:
+        replies.send(("ready", None))
+        _answer_calls(calls, replies, memory_limit_bytes, limited)
+    except BrokenPipeError:
+        os._exit(1)  # the parent is gone
+
+
+def _answer_calls(calls: Connection, replies: Connection, memory_limit_bytes: int, limited: set[str]) -> NoReturn:
     while True:
         try:
             replies.send(_outcome(calls, memory_limit_bytes, limited))
+        except BrokenPipeError:
+            raise
         except MemoryError:
             replies.send(("memory", None))
         except Exception:

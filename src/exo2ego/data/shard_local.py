@@ -11,6 +11,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for_input
 
+from exo2ego.ctrl_c import kept_from_children
 from exo2ego.data.shard_group import Group, build_group
 from exo2ego.errors import OutputError
 
@@ -37,7 +38,8 @@ def run_here(groups: Iterator[Group], count: int, workers: int) -> Iterator[Grou
     try:
         while True:
             for group in islice(groups, AHEAD * workers - len(running)):
-                running[pool.submit(build_group, group)] = group
+                with kept_from_children():  # the first ones start the workers
+                    running[pool.submit(build_group, group)] = group
             if not running:
                 break
             for future in wait(running, return_when=FIRST_COMPLETED).done:

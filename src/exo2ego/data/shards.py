@@ -13,7 +13,7 @@ import json
 import re
 import tarfile
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import file_digest
@@ -273,16 +273,24 @@ def sha256_of(path: Path) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
-def verify_shards(folder: str | Path) -> int:
-    """Checks every file's sha256 and every tar's members (plain files under known names only).
+def verify_shards(folder: str | Path, progress: Callable[[int, int], None] | None = None) -> int:
+    """Checks every file's sha256 and every tar's members (plain files under known names only). `progress` is told the
+    bytes read and the bytes in all.
 
     Returns the number of members. Raises ChecksumError, MissingFileError or FormatError for the first that is wrong.
     """
     shards = open_shards(folder)
-    for name, digest in shards.manifest["files"].items():
+    digests: dict[str, str] = shards.manifest["files"]
+    for name in digests:
         if not (SHARD_NAME.fullmatch(name) or name in (*INDEX_FILES, QUARANTINE)):
             raise FormatError(f"{shards.folder / MANIFEST}: files names '{name}'; expected names of shards only")
-        check_file(shards.folder / name, digest)
+    paths = [shards.folder / name for name in digests]
+    done, total = 0, sum(path.stat().st_size for path in paths if path.is_file())
+    for path in paths:
+        check_file(path, digests[path.name])
+        done += path.stat().st_size
+        if progress:
+            progress(done, total)
     count = 0
     for name in sorted(n for n in shards.manifest["files"] if SHARD_NAME.fullmatch(n)):
         count += len(tar_members(shards.folder / name))
