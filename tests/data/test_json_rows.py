@@ -71,6 +71,7 @@ def test_a_list_with_one_character_too_few_or_too_many_is_never_read_to_its_end(
         ("", "line 1 column 1 (Expecting a list)"),
         ('{"a": 1}', "a file with one entry a line is to be named .jsonl"),
         ("[" * 100_000, "nested too deeply"),
+        (f'[1,\n{{"a": {"1" * 5000}}}]', "line 2 column 1 (a number of too many digits)"),
     ],
 )
 def test_a_broken_list_is_named_by_line_and_column(tmp_path: Path, text: str, message: str) -> None:

@@ -45,9 +45,12 @@ def test_quarantined_videos_are_named_from_the_root_from_here_or_from_the_top(
     [
         ("cam01.mp4", "line 2 is no JSON"),
         ("[]", "line 2: expected an object"),
+        ("1" * 5000, r"line 2 is no JSON \(a number of too many digits\)"),
+        ("[" * 100_000, r"line 2 is no JSON \(nested too deeply\)"),
         ('{"reason": "x"}', "line 2: field 'video' is missing"),
         ('{"video": 3}', "line 2: field 'video' is 3"),
     ],
+    ids=["text", "list", "digits", "deep", "no video", "number"],
 )
 def test_a_line_of_a_quarantine_that_cannot_be_read_is_named(line: str, says: str, tmp_path: Path) -> None:
     path = tmp_path / "quarantine.jsonl"

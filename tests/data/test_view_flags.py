@@ -34,7 +34,10 @@ def test_two_servers_on_one_file(tmp_path: Path) -> None:
     assert FlagFile(tmp_path / "f").all() == {ONE: "a", TWO: "b"}
 
 
-@pytest.mark.parametrize("line", ["{", "[]", '{"key": "a"}', '{"key": 1, "shards": "a", "flagged": true}', "\udcff"])
+@pytest.mark.parametrize(
+    "line",
+    ["{", "[]", f'{{"key": {"1" * 5000}}}', '{"key": "a"}', '{"key": 1, "shards": "a", "flagged": true}', "\udcff"],
+)
 def test_a_line_that_is_no_flag_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "flags.jsonl"
     FlagFile(path).set(ONE, "")

@@ -48,6 +48,12 @@ def small_config(*, mapping: str = "resnet", vocab_size: int = 320, video_token_
 
 
 @pytest.fixture(scope="session")
+def config_of():
+    """Makes the small configuration, for tests that change it."""
+    return small_config
+
+
+@pytest.fixture(scope="session")
 def tokenizer():
     return train_tokenizer(TEXTS, 320)
 

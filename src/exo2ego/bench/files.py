@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
 from exo2ego.data import atomic
+from exo2ego.data.jsonfile import unreadable
 from exo2ego.errors import FormatError, MissingFileError, NoQuestionsError
 
 Row = TypeVar("Row")
@@ -121,6 +122,8 @@ def _parse_json(path: Path, text: str, where: str, pairs_hook: Any) -> Any:
         raise FormatError(f"{path}: {place}: not JSON ({error.msg}); is the file complete?") from error
     except RecursionError as error:
         raise FormatError(f"{path}: {where}nested too deeply to be a benchmark file") from error
+    except ValueError as error:
+        raise FormatError(f"{path}: {where}{unreadable(error)}; is this the right file?") from error
 
 
 def read_questions(

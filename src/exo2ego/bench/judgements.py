@@ -117,7 +117,7 @@ def read_similarities(
             }
             for model, values in content.items()
         }
-    except (AttributeError, TypeError, ValueError) as error:
+    except (AttributeError, TypeError, ValueError, OverflowError) as error:
         raise FormatError(f"{path}: damaged ({error}); remove it and run `bench judge --similarity` again") from error
     if not all(math.isfinite(value) for values in found.values() for value in values.values()):
         raise FormatError(f"{path}: a cosine is no finite number; remove it and run `bench judge --similarity` again")

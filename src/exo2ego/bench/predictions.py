@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from exo2ego.bench.files import fail, read_json_lines, write_text
+from exo2ego.data.jsonfile import is_finite
 from exo2ego.data.lines import LineLog
 from exo2ego.errors import FormatError
 from exo2ego.records import FloatRow, Prediction, Usage, Vote
@@ -123,7 +124,7 @@ def _usage(path: Path, row: str, record: object) -> Usage | None:
     if record is None:
         return None
     names = tuple(field.name for field in fields(Usage))
-    if not isinstance(record, dict) or set(record) != set(names) or not all(map(_finite, record.values())):
+    if not isinstance(record, dict) or set(record) != set(names) or not all(map(is_finite, record.values())):
         raise fail(path, row, "usage", record, f"must be an object of numbers: {', '.join(names)}")
     return Usage(**record)
 
@@ -161,7 +162,3 @@ def forget_errors(path: Path) -> int:
         if len(kept) < len(lines):
             write_text(path, "".join(kept))
     return len(lines) - len(kept)
-
-
-def _finite(value: object) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)

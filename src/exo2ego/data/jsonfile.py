@@ -24,8 +24,27 @@ def load_json(path: Path) -> Any:
     except json.JSONDecodeError as error:
         where = f"line {error.lineno} column {error.colno}"
         raise FormatError(f"{path}: not valid JSON at {where} ({error.msg}); is the download complete?") from None
-    except (UnicodeDecodeError, RecursionError):
-        raise FormatError(f"{path}: not valid JSON (not UTF-8 text, or nested too deeply)") from None
+    except (ValueError, RecursionError) as error:
+        raise FormatError(f"{path}: not valid JSON ({unreadable(error)})") from None
+
+
+def unreadable(error: ValueError | RecursionError) -> str:
+    """Why `json.loads` cannot read a text, in words: it raises more than JSONDecodeError."""
+    if isinstance(error, json.JSONDecodeError):
+        return error.msg
+    if isinstance(error, UnicodeDecodeError):
+        return "not UTF-8 text"
+    return "nested too deeply" if isinstance(error, RecursionError) else "a number of too many digits"
+
+
+def is_finite(value: object) -> bool:
+    """Whether a value is a number that a float can hold; JSON may have whole numbers of any length."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 class Fields:
@@ -57,9 +76,9 @@ class Fields:
     def number(self, field: str) -> float:
         """A finite number."""
         value = self.data.get(field)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if not is_finite(value):
             raise self.fail(field, "a finite number")
-        return float(value)
+        return float(value)  # type: ignore[arg-type]
 
     def integer(self, field: str) -> int:
         """A whole number, exactly."""

@@ -10,7 +10,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
-from exo2ego.data.jsonfile import Fields
+from exo2ego.data.jsonfile import Fields, unreadable
 from exo2ego.errors import FormatError, MissingFileError
 
 
@@ -51,10 +51,11 @@ def read_quarantine(path: Path, root: Path) -> frozenset[str]:
     for number, line in _lines(path):
         where = f"{path}: line {number}"
         try:
-            row = Fields(json.loads(line), where)
-        except json.JSONDecodeError as error:
-            raise FormatError(f'{where} is no JSON ({error.msg}); expected {{"video": ..., "reason": ...}}') from None
-        video = row.text("video")
+            content = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            reason = unreadable(error)
+            raise FormatError(f'{where} is no JSON ({reason}); expected {{"video": ..., "reason": ...}}') from None
+        video = Fields(content, where).text("video")
         if video:  # a build also notes narrations that have no usable view left, without a video
             videos.add(_relative(Path(video), root))
     return frozenset(videos)

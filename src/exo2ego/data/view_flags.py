@@ -79,6 +79,6 @@ def _rows(path: Path) -> Iterator[Fields]:
         where = f"{path}: line {number}"
         try:
             data = json.loads(line)
-        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError):
+        except (ValueError, RecursionError):
             raise FormatError(f"{where}: not a flag (no JSON object); mend or remove this line") from None
         yield Fields(data, where)

@@ -98,7 +98,7 @@ def _clip(path: Path, row: str, clip: Any) -> tuple[str, float, float]:
         value = clip.get(name)
         try:
             times.append(float(value))  # type: ignore[arg-type]
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise fail(path, row, name, value, "must be a number of seconds") from error
     start_s, end_s = times
     if not 0 <= start_s < end_s < float("inf"):

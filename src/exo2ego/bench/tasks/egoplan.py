@@ -18,6 +18,7 @@ from exo2ego.bench.items import Item, chance_of, pick, read_groups
 from exo2ego.bench.tasks.base import Ask, Measure, Published, ScoreSettings, Task, choice_measures
 from exo2ego.bench.tasks.choice import choice_protocols, choose
 from exo2ego.bench.tasks.epic_files import epic_video
+from exo2ego.data.jsonfile import is_finite
 from exo2ego.records import Prediction, VideoSpan
 
 FILE = "EgoPlan_validation.json"
@@ -113,7 +114,7 @@ def _text(path: Path, where: str, row: Mapping[str, Any], name: str) -> str:
 
 
 def _whole(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and is_finite(value) and value >= 0
 
 
 def _options(path: Path, where: str, row: Mapping[str, Any]) -> tuple[tuple[str, ...], int]:

@@ -77,7 +77,7 @@ def _classes(path: Path, line: int, row: Mapping[str, str]) -> Classes:
         raise fail(path, f"line {line}", "verb_class", row["verb_class"], "must be a number") from error
     try:
         nouns = json.loads(row["all_noun_classes"])
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         nouns = None
     if not isinstance(nouns, list) or not nouns or not all(isinstance(noun, int) and noun >= 0 for noun in nouns):
         raise fail(path, f"line {line}", "all_noun_classes", row["all_noun_classes"], "must be a list like [2, 7]")

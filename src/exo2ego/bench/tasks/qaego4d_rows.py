@@ -5,7 +5,6 @@ Form: a list of rows with `video_id` (the clip, not the recording), `sample_id`,
 Moments are seconds x 30, whatever the frame rate of the clip's file, counted from the start of the clip.
 """
 
-import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any
 
 from exo2ego.bench.files import fail, read_questions, text_field
 from exo2ego.bench.items import Item
+from exo2ego.data.jsonfile import is_finite
 from exo2ego.records import VideoSpan
 
 FRAMES_PER_S = 30.0
@@ -93,7 +93,7 @@ def _moment(path: Path, where: str, entry: Mapping[str, Any]) -> tuple[float, fl
         value = entry.get(name)
         if value is None:
             return None
-        if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value) or value < 0:
+        if not is_finite(value) or value < 0:
             raise fail(path, where, name, value, "must be a number of frames at 30 a second, from 0 on")
         frames.append(float(value))
     start, end = frames

@@ -113,7 +113,7 @@ def _remembered(memory: Path) -> Iterator[tuple[str, str, float]]:
         for line in file:
             try:
                 row = json.loads(line)
-            except json.JSONDecodeError:
+            except (ValueError, RecursionError):
                 continue
             if isinstance(row, dict) and isinstance(row.get("duration_s"), float):
                 yield str(row.get("path")), str(row.get("mark")), row["duration_s"]

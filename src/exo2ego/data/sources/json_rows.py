@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
+from exo2ego.data.jsonfile import unreadable
 from exo2ego.errors import FormatError, MissingFileError
 
 BLOCK_CHARS = 1 << 20
@@ -63,19 +64,13 @@ def _line_rows(path: Path, file: BinaryIO) -> Iterator[tuple[int, Any]]:
         try:
             data = json.loads(line.decode("utf-8-sig" if number == 0 else "utf-8"))
         except (ValueError, RecursionError) as error:
-            reason = _reason(error)
+            reason = unreadable(error)
             if not line.endswith(b"\n"):
                 message = f"{path}: line {number + 1} is not valid JSON ({reason}) and the last; is the file complete?"
                 raise FormatError(message) from None
             yield number, Unreadable(f"{path}: line {number + 1} is not valid JSON ({reason})")
         else:
             yield number, data
-
-
-def _reason(error: ValueError | RecursionError) -> str:
-    if isinstance(error, json.JSONDecodeError):
-        return error.msg
-    return "nested too deeply" if isinstance(error, RecursionError) else "not UTF-8 text"
 
 
 class _Window:
@@ -118,8 +113,8 @@ class _Window:
                 value, end = _DECODER.raw_decode(self._text, self._at)
             except json.JSONDecodeError as error:
                 complaint, place = error.msg, error.pos - self._at
-            except RecursionError:
-                raise self.fail("nested too deeply") from None
+            except (ValueError, RecursionError) as error:
+                raise self.fail(unreadable(error)) from None
             else:
                 # "12" may be the beginning of "12.5" where the window ends.
                 if end < len(self._text) and self._text[end] in _ENDS_A_VALUE:
