@@ -85,6 +85,12 @@ def test_the_lowest_modules_import_nothing_of_ours_but_errors() -> None:
         assert all(module.startswith("exo2ego.errors") for module in ours), name
 
 
+def test_only_the_simulation_knows_its_truth() -> None:
+    """`truth.jsonl` is for checks: what reads it elsewhere would train on answers or score with them."""
+    knowing = {named(file) for file in modules() if "truth.jsonl" in file.read_text(encoding="utf-8")}
+    assert knowing == {"sim/export.py"}
+
+
 @pytest.mark.parametrize("library", sorted(IMPORTERS))
 def test_an_awkward_library_has_its_one_importer(library: str) -> None:
     found = {named(file) for file in modules() if any(module.split(".")[0] == library for module in imports(file))}

@@ -68,6 +68,21 @@ def test_every_function_is_typed(file: Path) -> None:
     assert not untyped, untyped
 
 
+def public(node: ast.AST) -> Iterator[Function | ast.ClassDef]:
+    """Functions and classes of a module and of its public classes; not what stands inside functions."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, Function | ast.ClassDef) and not child.name.startswith("_"):
+            yield child
+            if isinstance(child, ast.ClassDef):
+                yield from public(child)
+
+
+@named
+def test_everything_public_says_what_it_is(file: Path) -> None:
+    silent = [f"line {node.lineno} {node.name}" for node in public(tree(file)) if ast.get_docstring(node) is None]
+    assert not silent, silent
+
+
 @named
 def test_nothing_unsafe_is_in_the_package(file: Path) -> None:
     module = tree(file)

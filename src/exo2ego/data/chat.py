@@ -22,7 +22,9 @@ class TextTokenizer(Protocol):
     eos_token_id: int
     bos_token_id: int
 
-    def encode(self, text: str, add_special_tokens: bool = False, split_special_tokens: bool = False) -> list[int]: ...
+    def encode(self, text: str, add_special_tokens: bool = False, split_special_tokens: bool = False) -> list[int]:
+        """Token ids of a text."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,9 +26,15 @@ class Order(Protocol):
     """Positions of the sample stream to examples. Examples are numbered through all sources, in their order."""
 
     @property
-    def names(self) -> tuple[str, ...]: ...
+    def names(self) -> tuple[str, ...]:
+        """Of the sources."""
+        ...
+
     @property
-    def sizes(self) -> tuple[int, ...]: ...
+    def sizes(self) -> tuple[int, ...]:
+        """Examples of each source."""
+        ...
+
     def examples(self, positions: Iterable[int]) -> list[int]:
         """The examples at these positions (from 0)."""
         ...

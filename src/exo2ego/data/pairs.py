@@ -93,7 +93,9 @@ class HasTake(Protocol):
     """Anything that comes from a take."""
 
     @property
-    def take_uid(self) -> str: ...
+    def take_uid(self) -> str:
+        """Whose it is."""
+        ...
 
 
 Presence = Callable[[Stream], bool]

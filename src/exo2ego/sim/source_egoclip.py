@@ -42,6 +42,7 @@ class Recording:
 
     @property
     def duration_s(self) -> float:
+        """Of the recording: all takes, less what is left out."""
         return sum(plan.duration_s for plan in self.takes) - self.skip_s
 
     def placed(self) -> Iterator[tuple[TakePlan, float]]:

@@ -43,6 +43,7 @@ class Video:
 
     @property
     def scene(self) -> str:
+        """EgoExoLearn's name of the scenario."""
         return TASKS[self.plan.scenario][0]
 
     @property
