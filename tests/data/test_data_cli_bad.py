@@ -12,6 +12,7 @@ from tiny_tree import Tree, annotation, description
 
 from exo2ego.cli.__main__ import main
 from exo2ego.data.shards import ShardSet, open_shards
+from exo2ego.data.sources import durations
 
 WHOLE = make_video(steady(60), width=48)
 CUT_MKV = make_video(steady(60), width=48, container="matroska")
@@ -170,6 +171,23 @@ def test_conversations_about_bad_videos_are_counted(
     assert instruct(source, tree, tmp_path / "out") == 0
     out = " ".join(capsys.readouterr().out.split())
     assert "gone.mp4: no such file" in out + json.dumps(open_shards(tmp_path / "out").manifest["report"])
+    assert [sample.take_uid for sample in open_shards(tmp_path / "out").samples] == ["good.mp4"]
+
+
+def test_whole_videos_of_conversations_are_measured_in_a_process_of_their_own(
+    tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One that hangs the decoder costs its conversations; lengths are remembered beside the shards."""
+    (tree.root / "good.mp4").write_bytes(WHOLE)
+    source = conversations(tmp_path, ["good"])  # as some files name their videos
+    with monkeypatch.context() as hanging:
+        hanging.setattr(durations, "TIME_LIMIT_S", 1e-6)
+        assert instruct(source, tree, tmp_path / "out") == 2
+    assert "good.mp4: took longer than 1e-06 s and was stopped" in complaint(capsys)
+    assert instruct(source, tree, tmp_path / "out") == 0
+    assert "measuring videos" in capsys.readouterr().out
+    (line,) = (tmp_path / "out.durations.jsonl").read_text().splitlines()
+    assert json.loads(line)["path"] == "good.mp4"
     assert [sample.take_uid for sample in open_shards(tmp_path / "out").samples] == ["good.mp4"]
 
 

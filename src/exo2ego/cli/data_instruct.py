@@ -116,7 +116,7 @@ def _read_options(source: "Source", options: argparse.Namespace) -> "ReadOptions
 
 
 def _store_file(options: argparse.Namespace) -> int:
-    from exo2ego.data.sources.conversations import read_conversations
+    from exo2ego.data.sources.conversations import located, read_conversations
     from exo2ego.data.sources.instruct import bad_rows_line, chosen
     from exo2ego.data.sources.reading import SourceRead
 
@@ -139,7 +139,9 @@ def _store_file(options: argparse.Namespace) -> int:
         _show_examples(wanted, options.seed)
         return 0
     read = SourceRead(conversations=tuple(conversations), bad_rows=tuple(bad_rows))
-    _store(path.stem, options.videos, read, wanted, [], settings, options)
+    there, missing = located(wanted, options.videos)
+    measured, unreadable = _measured(there, options.videos, options)
+    _store(path.stem, options.videos, read, measured, [*missing, *unreadable], settings, options)
     return 0
 
 

@@ -8,6 +8,7 @@ in docs/data/conversations.md. Forms as read by `DAMO-NLP-SG/VideoLLaMA2: videol
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
@@ -59,6 +60,20 @@ def read_conversations(path: str | Path, system: SystemText = "refuse") -> tuple
     return good, bad
 
 
+def located(conversations: Sequence[Conversation], root: Path) -> tuple[list[Conversation], list[BadRow]]:
+    """Conversations whose video is below `root`, its suffix added where the name has none; and those without one."""
+    good: list[Conversation] = []
+    bad: list[BadRow] = []
+    files = _Files(root)
+    for number, conversation in enumerate(conversations):
+        video = conversation.video
+        try:
+            good.append(replace(conversation, video=replace(video, path=files.place(video.path))))
+        except InputError as error:
+            bad.append(BadRow(row=number, reason=f"{conversation.conversation_id}: {error}"))
+    return good, bad
+
+
 def group_spans(conversations: Sequence[Conversation], root: Path) -> tuple[Spans, list[BadRow]]:
     """Conversations by (video, start_s, end_s); a whole video gets its duration. Unusable files are listed."""
     spans: Spans = {}
@@ -82,12 +97,16 @@ class _Files:
 
     def span(self, video: VideoSpan) -> tuple[str, float, float]:
         """(path below the folder, start_s, end_s). Raises InputError where that is no stretch of a video there."""
-        place = _once(self._places, video.path, self._find)
+        place = self.place(video.path)
         start = 0.0 if video.start_s is None else video.start_s
         end = _once(self._durations, place, self._measure) if video.end_s is None else video.end_s
         if end <= start:
             raise FormatError(f"start {start} s is not before the end {end} s of {video.path}")
         return place, start, end
+
+    def place(self, path: str) -> str:
+        """The path of a video that is there. Raises InputError."""
+        return _once(self._places, path, self._find)
 
     def _find(self, path: str) -> str:
         """The path, its suffix added where the name has none."""
