@@ -86,3 +86,14 @@ def test_a_video_that_hangs_the_decoder_is_given_up_by_every_kind(
     for ask in (lambda: model.generate(clip, "What?"), lambda: model.frame_times(clip)):
         with pytest.raises(VideoError, match=r"a\.mp4: took longer than 1e-06 s and was stopped"):
             ask()
+
+
+def test_a_model_of_ours_is_loaded_without_a_word(capsys: pytest.CaptureFixture[str]) -> None:
+    """Between the bars of a run there is no other library's."""
+    from transformers.utils import logging
+
+    from exo2ego.models.weights import START
+
+    logging.enable_progress_bar()
+    load_model(f"exo2ego:{START}", 0)
+    assert "".join(capsys.readouterr()) == ""

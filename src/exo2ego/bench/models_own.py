@@ -16,9 +16,11 @@ class EngineModel:
 
     def __init__(self, model_dir: Path) -> None:
         import torch  # only when a model is really asked: scoring and reports do without
+        from transformers.utils import logging
 
         from exo2ego.inference.engine import Engine
 
+        logging.disable_progress_bar()  # the run has a bar of its own
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self._engine = Engine.load(model_dir, device, call=guarded(self, self.concurrency))
         self._name = model_dir.resolve().name
