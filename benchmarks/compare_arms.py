@@ -40,7 +40,7 @@ ARMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "paper_losses": ("tiny-paper-losses", GUIDED),
     "no_kl": ("tiny-no-kl", GUIDED),
     "forward_cycle_only": ("tiny-forward-cycle-only", GUIDED),
-    "no_exo_to_ego": ("tiny-no-exo-to-ego", GUIDED),
+    "both_cycles": ("tiny-both-cycles", GUIDED),
     "no_lora": ("tiny-no-lora", GUIDED),
     "fc_mapping": ("tiny-fc-mapping", GUIDED),
     "ego_only_slow": ("tiny-slow-baselines", ("ego_only", "practice")),

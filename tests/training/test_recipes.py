@@ -5,6 +5,8 @@ import pytest
 from exo2ego.training.recipes import RECIPES
 from exo2ego.training.stages import STAGES
 
+CYCLES = {"tiny-both-cycles", "tiny-forward-cycle-only", "tiny-paper-losses"}
+
 
 def differing(a, b, path=""):
     """Paths of leaves that differ between two nested dicts."""
@@ -41,9 +43,8 @@ def test_paper_lora_blocks_and_frames():
     ("name", "changed"),
     [
         ("tiny-no-lora", {"/name", "/stages/practice/lora", "/stages/practice/trains"}),
-        ("tiny-forward-cycle-only", {"/name", "/stages/guidance/objectives/cycle_backward"}),
         (
-            "tiny-no-exo-to-ego",
+            "tiny-both-cycles",
             {
                 "/name",
                 "/stages/guidance/objectives/cycle_backward",
@@ -51,6 +52,11 @@ def test_paper_lora_blocks_and_frames():
                 "/stages/guidance/trains",
             },
         ),
+        (
+            "tiny-forward-cycle-only",
+            {"/name", "/stages/guidance/objectives/cycle_forward", "/stages/guidance/trains"},
+        ),
+        ("tiny-no-exo-to-ego", {"/name"}),
         ("tiny-no-kl", {"/name", "/stages/guidance/objectives/kl", "/stages/guidance/objectives/answer_kl"}),
         ("tiny-fc-mapping", {"/name", "/mapping/kind", "/mapping/width"}),
         ("tiny-slow-baselines", {"/name", "/stages/ego_only/optim/lr", "/stages/mixed/optim/lr"}),
@@ -59,7 +65,14 @@ def test_paper_lora_blocks_and_frames():
 def test_ablations_change_only_what_they_name(name, changed):
     found = differing(RECIPES["tiny"]().as_json(), RECIPES[name]().as_json())
     assert "/name" in found
-    assert found <= changed
+    assert found == changed
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name != "paper"])
+def test_exo_to_ego_trains_exactly_where_a_cycle_weighs(name):
+    guidance = RECIPES[name]().stages["guidance"]
+    weighs = guidance.objectives.cycle_forward + guidance.objectives.cycle_backward > 0
+    assert ("exo_to_ego.*" in guidance.trains) == weighs == (name in CYCLES)
 
 
 def test_baselines_have_as_many_steps_as_teacher_and_guidance_together():
