@@ -4,6 +4,7 @@ Shapes: `B` batch, `T` frames, `P` patches per frame (h * w), `V` tower width.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -49,18 +50,41 @@ class TemporalConv(nn.Module):
         return out
 
 
-class ConvNormAct(nn.Sequential):
-    """3x3 convolution that halves the map, group norm, GELU.
+class ClipNorm(nn.Module):
+    """Each channel over all frames and places of one clip to mean 0 and variance 1, then scaled and shifted.
 
-    Group norm, not batch norm: batch statistics of ego and exo clips differ, and one encoder may have to read both.
+    As batch norm does, it keeps channels apart and keeps what changes from frame to frame, and small towers learn from
+    few clips with it; it needs no other clip, so that one encoder may read ego and exo and reads alike in training
+    and in use (docs/results.md).
     """
 
+    FLOOR = 1e-2
+    """Added to the variance: a channel that sees nothing in a clip stays quiet rather than showing its noise."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight, self.bias = nn.Parameter(torch.ones(channels)), nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x: Tensor, frames: int) -> Tensor:
+        """float[B * T, C, H, W] with T = frames -> the same shape."""
+        shape = (len(x), *x.shape[2:], x.shape[1])
+        cells = x.permute(0, 2, 3, 1).reshape(len(x) // frames, -1, x.shape[1])  # (B, T * H * W, C)
+        variance, mean = torch.var_mean(cells, dim=1, keepdim=True, correction=0)
+        scale = self.weight * torch.rsqrt(variance + self.FLOOR)
+        return torch.addcmul(self.bias - mean * scale, cells, scale).reshape(shape).permute(0, 3, 1, 2)
+
+
+class ConvNormAct(nn.Module):
+    """3x3 convolution that halves the map, clip norm, SiLU."""
+
     def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__(
-            nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1, bias=False),
-            nn.GroupNorm(8, out_channels),
-            nn.GELU(),
-        )
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1, bias=False)
+        self.norm = ClipNorm(out_channels)
+
+    def forward(self, x: Tensor, frames: int) -> Tensor:
+        """float[B * T, C, H, W] -> float[B * T, C', H / 2, W / 2]."""
+        return functional.silu(self.norm(self.conv(x), frames))
 
 
 class ConvBlock(nn.Module):
@@ -68,7 +92,7 @@ class ConvBlock(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.space_norm, self.time_norm = nn.GroupNorm(8, channels), nn.GroupNorm(8, channels)
+        self.space_norm, self.time_norm = ClipNorm(channels), ClipNorm(channels)
         self.space = nn.Conv2d(channels, channels, 3, padding=1)
         self.time = TemporalConv(channels, channels, 1)
         for conv in (self.space, self.time.conv):
@@ -76,8 +100,8 @@ class ConvBlock(nn.Module):
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
         """float[B * T, C, H, W] -> the same shape."""
-        x = x + self.space(functional.gelu(self.space_norm(x)))
-        out: Tensor = x + self.time(functional.gelu(self.time_norm(x)), frames)
+        x = x + self.space(functional.silu(self.space_norm(x, frames)))
+        out: Tensor = x + self.time(functional.silu(self.time_norm(x, frames)), frames)
         return out
 
 
@@ -87,7 +111,7 @@ class PatchSkip(nn.Sequential):
     def __init__(self, in_channels: int, out_channels: int) -> None:
         half = out_channels // 2
         super().__init__(
-            nn.Conv2d(in_channels, half, 4, stride=4), nn.GELU(), nn.Conv2d(half, out_channels, 2, stride=2)
+            nn.Conv2d(in_channels, half, 4, stride=4), nn.SiLU(), nn.Conv2d(half, out_channels, 2, stride=2)
         )
 
 
@@ -105,8 +129,9 @@ class ConvVideoTower(nn.Module):
     def __init__(self, *, width: int, stem: int, image_size: int) -> None:
         super().__init__()
         self.width, self.image_size = width, image_size
-        self.trunk = nn.Sequential(ConvNormAct(9, stem), ConvNormAct(stem, stem * 2), ConvNormAct(stem * 2, width))
-        self.skip = PatchSkip(6, width)
+        widths = (9, stem, stem * 2, width)
+        self.trunk = nn.ModuleList(ConvNormAct(few, more) for few, more in pairwise(widths))
+        self.skip = PatchSkip(9, width)
         self.block = ConvBlock(width)
         self.norm = nn.LayerNorm(width)
 
@@ -117,7 +142,10 @@ class ConvVideoTower(nn.Module):
         chroma = 2 * (video - video.mean(2, keepdim=True))
         seen = torch.cat([video, chroma, change], dim=2).flatten(0, 1)  # (B*T, 9, H, W)
         seen = seen.contiguous(memory_format=torch.channels_last)  # a third faster on CPU
-        x = self.block(self.trunk(seen) + self.skip(seen[:, :6]), frames)
+        x = seen
+        for halving in self.trunk:
+            x = halving(x, frames)
+        x = self.block(x + self.skip(seen), frames)
         out: Tensor = self.norm(x.flatten(2).transpose(1, 2))  # (B*T, P, V)
         return out.reshape(batch, frames, *out.shape[1:])
 
