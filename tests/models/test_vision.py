@@ -6,6 +6,7 @@ from torch.nn import functional
 from transformers import CLIPVisionConfig, SiglipVisionConfig
 
 from exo2ego.models.vision import (
+    ClipNorm,
     ConvVideoTower,
     Grid,
     TemporalConv,
@@ -30,6 +31,30 @@ def test_temporal_conv_equals_conv3d(kernel, stride):
     wanted = functional.conv3d(video, weight, conv.conv.bias, stride=(1, stride, stride), padding=pad)
     got = conv(video.transpose(1, 2).flatten(0, 1), 5).unflatten(0, (2, 5)).transpose(1, 2)
     torch.testing.assert_close(got, wanted, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_clip_norm_is_one_mean_and_variance_a_channel_of_each_clip(layout):
+    norm, x = ClipNorm(3), torch.randn(6, 3, 4, 5) * 2 + 1
+    with torch.no_grad():
+        norm.weight.copy_(torch.tensor([1.0, 2.0, -1.0]))
+        norm.bias.copy_(torch.tensor([0.0, 0.5, 1.0]))
+    got = norm(x.contiguous(memory_format=layout), 3)
+    for clip in (slice(0, 3), slice(3, 6)):
+        for channel in range(3):
+            seen = x[clip, channel]
+            plain = (seen - seen.mean()) / (seen.var(correction=0) + ClipNorm.FLOOR).sqrt()
+            wanted = plain * norm.weight[channel] + norm.bias[channel]
+            torch.testing.assert_close(got[clip, channel], wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_clip_norm_keeps_what_changes_between_frames_and_leaves_an_empty_channel_quiet():
+    clip = torch.zeros(2, 2, 4, 4)
+    clip[1, 0] = 1.0  # channel 0: dark frame, bright frame
+    clip[:, 1] = 1e-3 * torch.randn(2, 4, 4)  # channel 1: nothing but noise
+    out = ClipNorm(2)(clip, 2)
+    assert (out[1, 0] - out[0, 0]).min() > 1.9
+    assert out[:, 1].abs().max() < 0.1
 
 
 def test_conv_tower_does_not_mix_the_videos_of_a_batch():
