@@ -1,9 +1,11 @@
 """Weights on disk: roles survive, exports hold the student only, and what does not fit is refused in one line."""
 
 import json
+import re
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from exo2ego.errors import CheckpointError, ChecksumError, MissingFileError
 from exo2ego.models.roles import MappingSpec, Roles
@@ -97,3 +99,14 @@ def test_assets_are_compared_with_their_checksums(tmp_path):
     (tmp_path / "manifest.json").unlink()
     with pytest.raises(MissingFileError, match=r"manifest\.json is missing: the shipped weights are not installed"):
         check_assets(tmp_path)
+
+
+def test_weights_of_another_size_are_refused_in_one_line(roles, start_processor, tmp_path, capfd):
+    export(tmp_path, roles, start_processor, MAPPING, student=True)
+    tensors = load_file(tmp_path / "model.safetensors")
+    name = next(n for n, value in tensors.items() if value.ndim == 4)
+    other = tensors | {name: tensors[name][:, 1:].contiguous()}
+    save_file(other, tmp_path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(CheckpointError, match=rf"1 weights do not fit .*{re.escape(name)}; .*another version"):
+        load_model_folder(tmp_path)
+    assert "MISMATCH" not in "".join(capfd.readouterr())

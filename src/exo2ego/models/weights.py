@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_model, save_model
+from transformers.utils import logging as transformers_logging
 
 from exo2ego.data.jsonfile import Fields, load_json, write_json
 from exo2ego.errors import CheckpointError, ChecksumError, MissingFileError
@@ -62,6 +63,17 @@ def reading(folder: Path) -> Iterator[None]:
         raise CheckpointError(f"{folder} cannot be loaded: {reason}; copy it or train it again") from error
 
 
+@contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """No table of weights that do not fit: they are refused in one line."""
+    level = transformers_logging.get_verbosity()
+    transformers_logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        transformers_logging.set_verbosity(level)
+
+
 def require_model(folder: Path) -> None:
     """Raises MissingFileError for a folder without a model, CheckpointError for another kind of model.
 
@@ -83,14 +95,21 @@ def load_model_folder(folder: Path) -> LoadedModel:
     require_model(folder)
     if folder.resolve().is_relative_to(ASSETS):
         check_assets()
-    with reading(folder):
+    with reading(folder), quiet_transformers():
         model, found = Exo2EgoForConditionalGeneration.from_pretrained(
-            folder, use_safetensors=True, dtype=torch.float32, output_loading_info=True
+            folder,
+            use_safetensors=True,
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # else a RuntimeError with a table; they are refused below
         )
         processor = Exo2EgoProcessor.from_pretrained(folder)
-    odd = sorted({*found["missing_keys"], *found["unexpected_keys"]})
+    odd = sorted({*found["missing_keys"], *found["unexpected_keys"], *(name for name, *_ in found["mismatched_keys"])})
     if odd:
-        raise CheckpointError(f"{folder}: {len(odd)} weights do not fit its config.json, the first is {odd[0]}")
+        raise CheckpointError(
+            f"{folder}: {len(odd)} weights do not fit its config.json, the first is {odd[0]}; a model of another "
+            "version of exo2ego has to be trained again"
+        )
     return LoadedModel(model.eval(), processor)
 
 
