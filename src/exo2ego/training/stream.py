@@ -3,8 +3,9 @@
 Shapes: `T` frames, `S` pixels.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,15 +47,21 @@ class StreamSpec:
     question_groups: tuple[tuple[str, ...], ...] = ()
 
 
-@dataclass(slots=True)
 class FrameCache:
-    """Decoded clips in memory, up to a number of bytes."""
+    """Decoded clips in memory, up to a number of bytes.
 
-    num_frames: int
-    size_px: int
-    limit_bytes: int = CACHE_BYTES
-    _clips: dict[tuple[int, str, str], NDArray[np.uint8]] = field(default_factory=dict)
-    _bytes: int = 0
+    They lie in slabs that the C library maps apart from its heap. Tens of thousands of arrays that stay, each among a
+    step's tensors that go, would leave the heap in pieces: it grew by gigabytes and every allocation searched it.
+    """
+
+    SLAB_BYTES = 64 << 20
+
+    def __init__(self, num_frames: int, size_px: int, limit_bytes: int = CACHE_BYTES) -> None:
+        self.num_frames, self.size_px = num_frames, size_px
+        self._clips: dict[tuple[int, str, str], NDArray[np.uint8]] = {}
+        self._shape = (num_frames, size_px, size_px, 3)
+        self._room = limit_bytes // math.prod(self._shape)
+        self._free: list[NDArray[np.uint8]] = []
 
     def get(self, shards: ShardSet, sample: ShardSample, view: str) -> NDArray[np.uint8]:
         """uint8[T, S, S, 3] of one stored clip."""
@@ -62,10 +69,19 @@ class FrameCache:
         if key in self._clips:
             return self._clips[key]
         clip = read_clip(shards.read(sample, view), None, None, self.num_frames, self.size_px)
-        if self._bytes + clip.nbytes <= self.limit_bytes:
-            self._clips[key] = clip
-            self._bytes += clip.nbytes
-        return clip
+        if len(self._clips) == self._room:
+            return clip
+        place = self._place()
+        place[:] = clip
+        self._clips[key] = place
+        return place
+
+    def _place(self) -> NDArray[np.uint8]:
+        """Where the next clip goes."""
+        if not self._free:
+            many = max(1, min(self.SLAB_BYTES // math.prod(self._shape), self._room - len(self._clips)))
+            self._free = list(np.empty((many, *self._shape), np.uint8))
+        return self._free.pop()
 
 
 class Stream:
