@@ -67,11 +67,9 @@ class ClipNorm(nn.Module):
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
         """float[B * T, C, H, W] with T = frames -> the same shape."""
-        shape = (len(x), *x.shape[2:], x.shape[1])
-        cells = x.permute(0, 2, 3, 1).reshape(len(x) // frames, -1, x.shape[1])  # (B, T * H * W, C)
-        variance, mean = torch.var_mean(cells, dim=1, keepdim=True, correction=0)
-        scale = self.weight * torch.rsqrt(variance + self.FLOOR)
-        return torch.addcmul(self.bias - mean * scale, cells, scale).reshape(shape).permute(0, 3, 1, 2)
+        clips = x.unflatten(0, (-1, frames)).transpose(1, 2)  # (B, C, T, H, W): channels last, as the frames are
+        normed = functional.group_norm(clips, clips.shape[1], self.weight, self.bias, self.FLOOR)
+        return normed.transpose(1, 2).flatten(0, 1)
 
 
 class ConvNormAct(nn.Module):
