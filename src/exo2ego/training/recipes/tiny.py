@@ -42,7 +42,7 @@ def tiny() -> Recipe:
                 segments=12,
             ),
             "initial": StageConfig(
-                optim=Optim(steps=2400, batch_size=16, lr=1.5e-3, warmup=0.06, weight_decay=0.02),
+                optim=Optim(steps=1600, batch_size=16, lr=1.5e-3, warmup=0.06, weight_decay=0.02),
                 trains=(*STAGES["initial"].trains, "tag_reader.*"),
                 objectives=Objectives(vtg=1.0, tags=1.0, read_twice=True),
                 tag_reader_width=256,
