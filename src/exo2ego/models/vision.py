@@ -67,7 +67,7 @@ class ClipNorm(nn.Module):
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
         """float[B * T, C, H, W] with T = frames -> the same shape."""
-        clips = x.unflatten(0, (-1, frames)).transpose(1, 2)  # (B, C, T, H, W): channels last, as the frames are
+        clips = x.reshape(-1, frames, *x.shape[1:]).transpose(1, 2)  # (B, C, T, H, W): channels last, as the frames are
         normed = functional.group_norm(clips, clips.shape[1], self.weight, self.bias, self.FLOOR)
         return normed.transpose(1, 2).flatten(0, 1)
 
