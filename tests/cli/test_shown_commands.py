@@ -130,7 +130,7 @@ def commands_of(page: Path) -> list[str]:
     return [re.split(r" +# | {4,}(?=[^-\s])", line)[0].strip() for line in plain]
 
 
-PAGES = [page for page in sorted(DOCS.rglob("*.md")) if commands_of(page)]
+PAGES = [page for page in [*sorted(DOCS.rglob("*.md")), DOCS.parent / "README.md"] if commands_of(page)]
 
 
 def test_the_pages_do_show_commands() -> None:
@@ -140,7 +140,7 @@ def test_the_pages_do_show_commands() -> None:
 
 
 @pytest.mark.usefixtures("parse_only")
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS).as_posix())
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(DOCS.parent).as_posix())
 def test_the_commands_of_a_page_can_be_pasted(page: Path) -> None:
     for line in commands_of(page):
         told(line)
