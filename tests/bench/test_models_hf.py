@@ -94,7 +94,7 @@ def test_answers_are_those_of_plain_generate(loaded, clip, kind):
 def test_the_video_decides_and_is_encoded_once(loaded, noise_clips, kind, monkeypatch):
     model = loaded(kind)
     read = []
-    monkeypatch.setattr(models_hf, "sample", lambda video, frames: read.append(video) or sample(video, frames))
+    monkeypatch.setattr(models_hf, "sample", lambda video, *how: read.append(video) or sample(video, *how))
     videos = [VideoSpan(path=str(path)) for path in noise_clips]
     scores = [[s.logprob for s in model.option_logprobs(video, QUESTION, OPTIONS)] for video in [*videos, *videos]]
     assert scores[0] == pytest.approx(scores[2], abs=1e-4)

@@ -20,6 +20,7 @@ from exo2ego.training.examples import training_data
 from exo2ego.training.fresh import fresh_model
 from exo2ego.training.recipes.tiny import tiny
 from exo2ego.training.run import build_stream, stage_of
+from exo2ego.training.stages import STAGES
 from exo2ego.training.stream import Stream
 
 PROBES = ("What colour is the object?", "Which hand is used?")
@@ -77,7 +78,7 @@ def mixed(videos, tmp_path_factory) -> Mixture:
 
 @pytest.fixture(scope="session")
 def recipe() -> Recipe:
-    """All stages of `tiny`, each a few steps of four clips in float32."""
+    """All stages of `tiny`, each a few steps of four clips in float32, with every loss of guidance at work."""
     base = tiny()
     short = Optim(steps=6, batch_size=4, lr=1e-3)
     objectives = Objectives(
@@ -87,7 +88,7 @@ def recipe() -> Recipe:
         name: replace(stage, optim=short, objectives=objectives if name == "guidance" else stage.objectives)
         for name, stage in base.stages.items()
     }
-    stages["guidance"] = replace(stages["guidance"], probes=2)
+    stages["guidance"] = replace(stages["guidance"], probes=2, trains=STAGES["guidance"].trains)
     return replace(
         base,
         name="test",

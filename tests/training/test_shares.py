@@ -62,7 +62,7 @@ def test_gradients_of_unequal_shares_are_those_of_the_whole_batch(
     off = 0.0
     for name, wanted in literal.items():
         mean = sum(one[name] for one in found) / ranks
-        assert torch.allclose(mean, wanted, atol=1e-6, rtol=1e-4), name
+        assert torch.allclose(mean, wanted, atol=1e-5, rtol=1e-4), name
         off = max(off, float((sum(one[name] for one in plain) / ranks - wanted).abs().max()))
     assert off > 1e-4, "the plain mean of the shares would have done as well: this test shows nothing"
 
