@@ -54,7 +54,7 @@ FULL = DemoSize(
     examples=6,
     split_fractions=(0.6, 0.05, 0.35),
     exo_cameras=(2, 2),
-    steps={"teacher": 30, "guidance": 150, "ego_only": 180, "practice": 120},
+    steps={"teacher": 30, "guidance": 150, "ego_only": 180, "practice": 70},
 )
 SHORT = DemoSize(
     takes=12,

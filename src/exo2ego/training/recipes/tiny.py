@@ -16,7 +16,7 @@ from exo2ego.training.stages import STAGES
 TEACHER_STEPS = 60
 GUIDANCE_STEPS = 300
 PRACTICE_STEPS = 240
-"""A quarter of them leaves answers of mixed-up words; half, as in the demo, whole sentences (docs/results.md)."""
+"""A sixth of them left answers of mixed-up words, half of them whole sentences (docs/results.md)."""
 
 
 def tiny() -> Recipe:
