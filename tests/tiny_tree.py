@@ -1,6 +1,7 @@
 """A tiny download in Ego-Exo4D's layout, as content that tests may spoil before it is saved."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,3 +72,11 @@ class Tree:
     def video(self, uid: str, camera: str) -> Path:
         name = "aria01_214-1" if camera == "aria01" else camera
         return self.root / "takes" / TAKES[uid] / "frame_aligned_videos" / f"{name}.mp4"
+
+    def write_videos(self, content: Mapping[str, bytes]) -> None:
+        """Every take's video of each camera: `content` by camera."""
+        for uid in TAKES:
+            for camera in CAMERAS:
+                path = self.video(uid, camera)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content[camera])

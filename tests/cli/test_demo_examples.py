@@ -44,10 +44,7 @@ def shown(demo: Demo, videos: dict[str, bytes]) -> Demo:
         val={"uid-v": [annotation("ann-4", descriptions)]},
         splits=dict(SPLITS),
     )
-    for uid in TAKES:
-        for camera in CAMERAS:
-            tree.video(uid, camera).parent.mkdir(parents=True, exist_ok=True)
-            tree.video(uid, camera).write_bytes(videos[camera])
+    tree.write_videos(videos)
     tree.save()
     return demo
 

@@ -27,11 +27,7 @@ def tree(tmp_path: Path, numbered: dict[str, bytes]) -> Tree:
     val = {"uid-v": [annotation("ann-4", [description("C writes.", 2.0), description("C stops.", 5.0)])]}
     rows = [take_row(uid, name) for uid, name in TAKES.items()]
     made = Tree(root=tmp_path / "ego_exo4d", takes=rows, train=train, val=val, splits=dict(SPLITS))
-    for uid in TAKES:
-        for camera in CAMERAS:
-            path = made.video(uid, camera)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(numbered[camera])
+    made.write_videos(numbered)
     made.save()
     return made
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from coded_video import make_video, steady
-from tiny_tree import CAMERAS, SPLITS, TAKES, Tree, annotation, description, take_row
+from tiny_tree import SPLITS, TAKES, Tree, annotation, description, take_row
 
 from exo2ego.cli.__main__ import main
 
@@ -55,11 +55,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, numbered: dict[str, bytes]) 
     rows = [take_row(uid, name) for uid, name in TAKES.items()]
     val = {"uid-v": [annotation("ann-4", [description("C writes.", 2.0)])]}
     tree = Tree(root=folder / "ego_exo4d", takes=rows, train=NARRATIONS, val=val, splits=dict(SPLITS))
-    for uid in TAKES:
-        for camera in CAMERAS:
-            path = tree.video(uid, camera)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(numbered[camera])
+    tree.write_videos(numbered)
     tree.save()
     tree.video("uid-b", "cam02").unlink()
     tree.video("uid-a", "cam02").write_bytes(make_video(steady(15), width=48))
