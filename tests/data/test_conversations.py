@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tiny_tree import Tree
 
@@ -120,6 +120,7 @@ json_values = st.recursive(
 
 
 @given(json_values)
+@example(["\x85"])
 def test_any_json_is_read_or_refused_in_one_line(tmp_path_factory: pytest.TempPathFactory, value: object) -> None:
     path = written(tmp_path_factory.getbasetemp(), value)
     try:

@@ -115,7 +115,8 @@ class Fields:
 
 def shorten(value: object, limit: int = 60) -> str:
     """A value as it may stand in a one-line message."""
-    text = json.dumps(value, default=str, ensure_ascii=False)
+    # JSON escapes ASCII's line breaks only, not Unicode's (U+0085, U+2028, ...)
+    text = " ".join(json.dumps(value, default=str, ensure_ascii=False).splitlines())
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
 
