@@ -43,28 +43,27 @@ ARMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "both_cycles": ("tiny-both-cycles", GUIDED),
     "no_lora": ("tiny-no-lora", GUIDED),
     "fc_mapping": ("tiny-fc-mapping", GUIDED),
-    "ego_only_slow": ("tiny-slow-baselines", ("ego_only", "practice")),
-    "mixed_slow": ("tiny-slow-baselines", ("mixed", "practice")),
 }
 """Arm -> recipe and stages."""
 LIMITS = {"egomcq": 100, "egoschema": 400, "epic_mir": 60}
 """Task -> most items, chosen by seed 0: the same for every arm."""
 PAIRED = ("teacher", "guidance", "ego_only", "mixed")
+STUDENTS = ("guidance", "ego_only", "mixed")
+"""Stages that make a student of the start: one for each arm, all at one learning rate."""
 
 
-def scaled(recipe: Recipe, share: float) -> Recipe:
-    """The recipe with every stage's steps multiplied, for a shorter comparison."""
-    stages = {
-        name: replace(s, optim=replace(s.optim, steps=max(1, round(s.optim.steps * share))))
-        for name, s in recipe.stages.items()
-    }
+def scaled(recipe: Recipe, share: float, student_lr: float | None) -> Recipe:
+    """The recipe with every stage's steps multiplied, and another rate for all students alike where one is given."""
+    stages = dict(recipe.stages)
+    for name, stage in recipe.stages.items():
+        lr = student_lr if student_lr and name in STUDENTS else stage.optim.lr
+        stages[name] = replace(stage, optim=replace(stage.optim, steps=max(1, round(stage.optim.steps * share)), lr=lr))
     return replace(recipe, stages=stages)
 
 
-def train_arm(world: Path, out: Path, arm: str, seed: int, share: float) -> Path:
+def train_arm(out: Path, arm: str, recipe: Recipe, seed: int) -> Path:
     """All stages of an arm; returns the exported model."""
-    recipe_name, stages = ARMS[arm]
-    recipe = scaled(RECIPES[recipe_name](), share)
+    stages = ARMS[arm][1]
     start = START
     for stage in stages:
         data = out / "shards" / ("pairs" if stage in PAIRED else "instructions")
@@ -97,8 +96,9 @@ def measure(world: Path, out: Path, name: str, spec: str, seed: int, folders: Se
         score_folder(out / "bench" / name / folder)
 
 
-def work(world: Path, out: Path, arm: str, seed: int, share: float) -> None:
+def work(arguments: argparse.Namespace) -> None:
     """One cell of the comparison: an arm with a seed, or a model that is not trained here."""
+    world, out, arm, seed = arguments.world, arguments.out, arguments.cell[0], int(arguments.cell[1])
     ego = tuple(LIMITS)
     if arm == "random":
         measure(world, out, "random", "random", 0, ego)
@@ -107,8 +107,12 @@ def work(world: Path, out: Path, arm: str, seed: int, share: float) -> None:
     elif arm == "blind":
         measure(world, out, "blind", f"blind:{START}", 0, ("egoschema",))
     else:
-        model = train_arm(world, out, arm, seed, share)
+        recipe = scaled(RECIPES[ARMS[arm][0]](), arguments.share, arguments.student_lr)
+        model = train_arm(out, arm, recipe, seed)
         measure(world, out, f"{arm}-{seed}", f"exo2ego:{model}", 0, ego)
+        if arguments.before_practice:
+            student = StageRun(out=out / "train" / f"{arm}-{seed}-{ARMS[arm][1][-2]}").model
+            measure(world, out, f"{arm}-{seed}-before-practice", f"exo2ego:{student}", 0, ego)
         if "teacher" in ARMS[arm][1]:
             teacher = StageRun(out=out / "train" / f"{arm}-{seed}-teacher").model
             measure(world, out, f"{arm}-{seed}-teacher", f"exo2ego:{teacher}", 0, ("egoschema", "egoschema_exo"))
@@ -118,6 +122,8 @@ def run_cells(arguments: argparse.Namespace, cells: Sequence[tuple[str, int]]) -
     """Cells as processes of one thread each, `jobs` at a time."""
     waiting, running = list(cells), []  # type: ignore[var-annotated]
     common = [str(arguments.world), "--out", str(arguments.out), "--share", str(arguments.share)]
+    common += ["--student-lr", str(arguments.student_lr)] if arguments.student_lr else []
+    common += ["--before-practice"] if arguments.before_practice else []
     while waiting or running:
         while waiting and len(running) < arguments.jobs:
             arm, seed = waiting.pop(0)
@@ -232,6 +238,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--arms", nargs="+", default=["ours", "ego_only", "mixed"], choices=ARMS)
     parser.add_argument("--share", type=float, default=1.0, help="of the recipe's steps")
+    parser.add_argument("--student-lr", type=float, help="of guidance, ego_only and mixed alike; default: the recipe's")
+    parser.add_argument("--before-practice", action="store_true", help="measure each arm also before its practice")
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--cell", nargs=2, help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -244,7 +252,7 @@ def main() -> None:
         import torch
 
         torch.set_num_threads(1)
-        work(arguments.world, arguments.out, arguments.cell[0], int(arguments.cell[1]), arguments.share)
+        work(arguments)
         return
     build_shards(arguments.world, arguments.out)
     cells = [

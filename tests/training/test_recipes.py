@@ -59,7 +59,6 @@ def test_paper_lora_blocks_and_frames():
         ("tiny-no-exo-to-ego", {"/name"}),
         ("tiny-no-kl", {"/name", "/stages/guidance/objectives/kl", "/stages/guidance/objectives/answer_kl"}),
         ("tiny-fc-mapping", {"/name", "/mapping/kind", "/mapping/width"}),
-        ("tiny-slow-baselines", {"/name", "/stages/ego_only/optim/lr", "/stages/mixed/optim/lr"}),
     ],
 )
 def test_ablations_change_only_what_they_name(name, changed):

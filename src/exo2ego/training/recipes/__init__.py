@@ -17,5 +17,4 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "tiny-no-kl": ablations.no_kl,
     "tiny-fc-mapping": ablations.fc_mapping,
     "tiny-paper-losses": ablations.paper_losses,
-    "tiny-slow-baselines": ablations.slow_baselines,
 }

@@ -66,16 +66,6 @@ def fc_mapping() -> Recipe:
     return replace(tiny(), name="tiny-fc-mapping", mapping=MappingSpec(kind="mlp", residual=True))
 
 
-def slow_baselines() -> Recipe:
-    """Not the paper's: baselines at the teacher's (lower) rate, so that the rate is not what they lose by."""
-    recipe = tiny()
-    rate = recipe.stages["teacher"].optim.lr
-    for name in ("ego_only", "mixed"):
-        stage = recipe.stages[name]
-        recipe = change_stage(recipe, "tiny-slow-baselines", name, replace(stage, optim=replace(stage.optim, lr=rate)))
-    return recipe
-
-
 def paper_losses() -> Recipe:
     """Stage 2 with the paper's losses only: VTG, feature KL over channels per token, both cycles, all weights 1."""
     recipe = add_cycles("tiny-paper-losses", forward=1.0, backward=1.0)
