@@ -22,6 +22,7 @@ from exo2ego.data.pairs import FilterRule, make_clips
 from exo2ego.data.video import probe, read_frames, sample_times
 from exo2ego.errors import FormatError
 from exo2ego.records import Clip, VideoSpan
+from exo2ego.sim.questions import QUESTIONS, UNTOLD_FACETS
 
 OFFSET = dict(zip(CAMERAS, (0, 100, 200), strict=True))
 """Frame i of a camera shows i + its offset."""
@@ -161,7 +162,7 @@ def test_every_model_is_asked_what_is_told_and_what_is_not(shown: Demo, engines:
     assert [Path(engine.folder).name for engine in engines[:2]] == ["ours", "no-teacher"]
     assert len(engines) == len(names)
     untold = [example.answers[1].question for example in examples]
-    assert untold == list(recipe.probe_questions[: len(examples)]), "another question each"
+    assert untold == [QUESTIONS[facet][0] for facet in UNTOLD_FACETS[: len(examples)]], "another question each"
     for number, example in enumerate(examples, start=1):
         assert example.video == f"examples/clip-{number}.mp4"
         assert (shown.out / example.video).is_file()

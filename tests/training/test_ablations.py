@@ -180,17 +180,15 @@ def test_what_a_stage_trains_is_no_more_than_the_stage_says(name: str, names: li
         assert sides == {"exo" if stage.exports == "exo" else "ego"}
 
 
-def test_probes_are_questions_whose_answers_no_narration_tells() -> None:
-    """The narration question is not among them, and each is worded as in the world's own list."""
-    from exo2ego.sim.questions import QUESTIONS, UNTOLD_QUESTIONS
+def test_probes_ask_for_every_fact_but_the_narration_itself() -> None:
+    """Told and untold facts, each in its canonical words; no answer is among them, and none that is asked twice."""
+    from exo2ego.sim.questions import QUESTIONS, TOLD_FACETS, UNTOLD_FACETS
 
     tiny = RECIPES["tiny"]()
-    untold = {wording for wordings in UNTOLD_QUESTIONS.values() for wording in wordings}
-    assert set(tiny.probe_questions) <= untold
-    assert len(set(tiny.probe_questions)) == len(tiny.probe_questions) == len(UNTOLD_QUESTIONS)
-    assert tiny.narration_question not in untold
-    told = {wording for facet, wordings in QUESTIONS.items() if facet not in UNTOLD_QUESTIONS for wording in wordings}
-    assert not told & untold
+    assert set(tiny.probe_questions) == {QUESTIONS[facet][0] for facet in TOLD_FACETS + UNTOLD_FACETS}
+    assert len(set(tiny.probe_questions)) == len(tiny.probe_questions)
+    assert tiny.narration_question not in tiny.probe_questions
+    assert all(question.endswith("?") for question in tiny.probe_questions)
 
 
 def test_the_papers_epochs_are_whole_passes() -> None:

@@ -20,6 +20,7 @@ from exo2ego.data.video import read_frames, sample_times, write_video
 from exo2ego.errors import FormatError
 from exo2ego.inference.engine import Engine
 from exo2ego.records import Clip, Stream, VideoSpan
+from exo2ego.sim.questions import UNTOLD_QUESTIONS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -95,14 +96,13 @@ def cut(root: Path, clip: Clip, target: Path) -> None:
 def make_examples(demo: Demo) -> None:
     """Station: cuts the clips, asks every model, writes `examples.json` for the report."""
     root, clips = choose(demo)
-    recipe = demo_recipe(demo.size)
+    narrate, untold = demo_recipe(demo.size).narration_question, [texts[0] for texts in UNTOLD_QUESTIONS.values()]
     examples = []
     names = [name for name in CONTENDERS if name != CHANCE_NAME]
     engines = {name: Engine.load(model_spec(demo, name).partition(":")[2], demo.device) for name in names}
     for number, clip in enumerate(clips, start=1):
         video = demo.out / "examples" / f"clip-{number}.mp4"
         cut(root, clip, video)
-        untold = recipe.probe_questions[(number - 1) % len(recipe.probe_questions)]
         span = VideoSpan(path=str(video))
         examples.append(
             Example(
@@ -114,7 +114,7 @@ def make_examples(demo: Demo) -> None:
                 exo=stills(root, best_view(clip), clip),
                 answers=tuple(
                     Answer(question=q, said={name: engine.generate(span, q) for name, engine in engines.items()})
-                    for q in (recipe.narration_question, untold)
+                    for q in (narrate, untold[(number - 1) % len(untold)])
                 ),
             )
         )
