@@ -16,7 +16,7 @@ from exo2ego.training.stages import STAGES
 TEACHER_STEPS = 60
 GUIDANCE_STEPS = 300
 PRACTICE_STEPS = 140
-"""40 left answers of mixed-up words, 70 and 120 whole sentences; the longer, the more it forgets (docs/results.md)."""
+"""Half of them bring whole sentences to questions in first person (docs/results.md)."""
 
 
 def tiny() -> Recipe:
