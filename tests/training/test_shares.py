@@ -59,10 +59,12 @@ def test_gradients_of_unequal_shares_are_those_of_the_whole_batch(
     assert whole["samples"] == samples
     found = [gradients(roles, total(s, scales(own, whole, ranks))) for s, own in zip(shares, counted, strict=True)]
     plain = [gradients(roles, total(share)) for share in shares]
-    off = 0.0
+    # a bias in front of a norm has no gradient but what rounding leaves of the others'
+    largest = max(float(wanted.abs().max()) for wanted in literal.values())
+    noise, off = 1e-6 * largest, 0.0
     for name, wanted in literal.items():
         mean = sum(one[name] for one in found) / ranks
-        assert torch.allclose(mean, wanted, atol=1e-5, rtol=1e-4), name
+        assert float((mean - wanted).abs().max()) <= 1e-4 * float(wanted.abs().max()) + noise, name
         off = max(off, float((sum(one[name] for one in plain) / ranks - wanted).abs().max()))
     assert off > 1e-4, "the plain mean of the shares would have done as well: this test shows nothing"
 
