@@ -41,6 +41,7 @@ ARMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "no_kl": ("tiny-no-kl", GUIDED),
     "forward_cycle_only": ("tiny-forward-cycle-only", GUIDED),
     "both_cycles": ("tiny-both-cycles", GUIDED),
+    "contrastive": ("tiny-contrastive", GUIDED),
     "no_lora": ("tiny-no-lora", GUIDED),
     "fc_mapping": ("tiny-fc-mapping", GUIDED),
 }

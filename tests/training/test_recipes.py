@@ -56,6 +56,7 @@ def test_paper_lora_blocks_and_frames():
             "tiny-forward-cycle-only",
             {"/name", "/stages/guidance/objectives/cycle_forward", "/stages/guidance/trains"},
         ),
+        ("tiny-contrastive", {"/name", "/stages/guidance/objectives/contrastive"}),
         ("tiny-no-exo-to-ego", {"/name"}),
         ("tiny-no-kl", {"/name", "/stages/guidance/objectives/kl", "/stages/guidance/objectives/answer_kl"}),
         ("tiny-fc-mapping", {"/name", "/mapping/kind", "/mapping/width"}),

@@ -12,6 +12,7 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "paper": paper,
     "tiny-no-lora": ablations.no_lora,
     "tiny-both-cycles": ablations.both_cycles,
+    "tiny-contrastive": ablations.contrastive,
     "tiny-forward-cycle-only": ablations.forward_cycle_only,
     "tiny-no-exo-to-ego": ablations.no_exo_to_ego,
     "tiny-no-kl": ablations.no_kl,

@@ -13,6 +13,8 @@ from exo2ego.training.stages import STAGES
 CYCLE_WEIGHT = 0.1
 """Of each direction, where an ablation has it: that of the feature KL."""
 
+CONTRASTIVE_WEIGHT = 0.1
+
 
 def change_stage(recipe: Recipe, name: str, stage: str, config: StageConfig) -> Recipe:
     """The recipe under another name with one stage replaced."""
@@ -59,6 +61,11 @@ def no_exo_to_ego() -> Recipe:
 def no_kl() -> Recipe:
     """ "w/o KL": neither feature nor answer KL; only VTG is left."""
     return change_guidance("tiny-no-kl", kl=0.0, answer_kl=0.0)
+
+
+def contrastive() -> Recipe:
+    """`tiny` with the cross-view contrastive loss, which the paper's recipe has at weight 0."""
+    return change_guidance("tiny-contrastive", contrastive=CONTRASTIVE_WEIGHT)
 
 
 def fc_mapping() -> Recipe:
