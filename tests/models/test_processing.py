@@ -6,7 +6,7 @@ import torch
 from transformers import AutoProcessor
 
 from exo2ego.models.modeling import register
-from exo2ego.models.processing import Exo2EgoProcessor, register_processor
+from exo2ego.models.processing import Exo2EgoProcessor
 from exo2ego.models.tokenizer import VIDEO
 
 
@@ -59,7 +59,6 @@ def test_counts_must_agree(processor):
 
 def test_save_and_load_keep_every_setting(processor, small_model, tmp_path):
     register()
-    register_processor()
     processor.save_pretrained(tmp_path)
     small_model.config.save_pretrained(tmp_path)
     loaded = AutoProcessor.from_pretrained(tmp_path)

@@ -1,8 +1,14 @@
 """Recipes: the paper's published numbers, and ablations that differ from `tiny` in what their name says only."""
 
-import pytest
+from dataclasses import replace
 
+import pytest
+import torch
+
+from exo2ego.models.modeling import Exo2EgoForConditionalGeneration
+from exo2ego.models.roles import MappingSpec
 from exo2ego.training.recipes import RECIPES
+from exo2ego.training.recipes.paper import paper_model
 from exo2ego.training.stages import STAGES
 
 CYCLES = {"tiny-both-cycles", "tiny-forward-cycle-only", "tiny-paper-losses"}
@@ -37,6 +43,29 @@ def test_paper_lora_blocks_and_frames():
     guidance = recipe.stages["guidance"].objectives
     assert guidance.contrastive == guidance.answer_kl == 0
     assert min(guidance.vtg, guidance.kl, guidance.cycle_forward, guidance.cycle_backward) > 0
+
+
+def millions(*modules):
+    return sum(p.numel() for module in modules for p in module.parameters()) / 1e6
+
+
+def test_the_papers_full_size_builds_with_the_published_parameter_counts():
+    with torch.device("meta"):
+        model = Exo2EgoForConditionalGeneration(paper_model())
+    assert round(millions(model.model.language_model, model.lm_head)) == 7242
+    assert round(millions(model.model.vision_tower), 1) == 303.5
+    assert round(millions(model.model.multi_modal_projector), 1) == 489.2
+    assert model.model.token_grid().tokens == 1521
+    assert 50 < millions(model.model.ego_to_exo) < 60
+    assert model.model.ego_to_exo.residual is RECIPES["paper"]().mapping.residual is False
+
+
+def test_the_full_size_follows_the_recipe(monkeypatch):
+    recipe = replace(RECIPES["paper"](), num_frames=8, size_px=224, mapping=MappingSpec(kind="mlp", residual=True))
+    monkeypatch.setitem(paper_model.__globals__, "paper", lambda: recipe)
+    config = paper_model()
+    assert (config.num_frames, config.vision_config.image_size) == (8, 224)
+    assert (config.mapping, config.mapping_residual) == ("mlp", True)
 
 
 @pytest.mark.parametrize(

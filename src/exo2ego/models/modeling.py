@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoModel, AutoModelForImageTextToText, GenerationMixin, PreTrainedModel
+from transformers import AutoModel, AutoModelForImageTextToText, AutoProcessor, GenerationMixin, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPooling, CausalLMOutputWithPast
 
 from exo2ego.models.configuration import Exo2EgoConfig, register_configs
 from exo2ego.models.encoder import VideoEncoder, build_encoder
 from exo2ego.models.mapping import build_mapping
+from exo2ego.models.processing import Exo2EgoProcessor
 from exo2ego.models.vision import Grid
 
 
@@ -75,11 +76,13 @@ class Exo2EgoModel(Exo2EgoPreTrainedModel):
 
     def embed(self, input_ids: Tensor, pixel_values_videos: Tensor | None) -> Tensor:
         """int[B, L] with video placeholders -> float[B, L, D] with the visual tokens put in their place."""
-        embeds: Tensor = self.get_input_embeddings()(input_ids)
+        mask = input_ids == self.config.video_token_id
+        # A placeholder may be no word of the vocabulary (the paper's model), and none is read: any row will do.
+        embeds: Tensor = self.get_input_embeddings()(input_ids.masked_fill(mask, 0))
         if pixel_values_videos is None:
             return embeds
         features = self.get_video_features(pixel_values_videos).pooler_output.to(embeds.dtype)
-        mask = (input_ids == self.config.video_token_id).unsqueeze(-1)
+        mask = mask.unsqueeze(-1)
         if int(mask.sum()) != features.shape[0] * features.shape[1]:
             raise ValueError(
                 f"{int(mask.sum())} video placeholders in the text, {features.shape[:2].numel()} visual tokens"
@@ -175,7 +178,8 @@ class Exo2EgoForConditionalGeneration(Exo2EgoPreTrainedModel, GenerationMixin): 
 
 
 def register() -> None:
-    """Make the Auto classes know the model; safe to call again."""
+    """Make the Auto classes know the model and its processor; safe to call again."""
     register_configs()
+    AutoProcessor.register(Exo2EgoConfig, Exo2EgoProcessor, exist_ok=True)
     AutoModel.register(Exo2EgoConfig, Exo2EgoModel, exist_ok=True)
     AutoModelForImageTextToText.register(Exo2EgoConfig, Exo2EgoForConditionalGeneration, exist_ok=True)

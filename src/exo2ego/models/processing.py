@@ -6,11 +6,10 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import AutoProcessor, ProcessorMixin
+from transformers import ProcessorMixin
 from transformers.feature_extraction_utils import BatchFeature
 
 from exo2ego.data.chat import ChatFormat, prefix_ids, question_ids
-from exo2ego.models.configuration import Exo2EgoConfig
 from exo2ego.models.tokenizer import VIDEO
 from exo2ego.models.vision import normalise_frames
 
@@ -110,8 +109,3 @@ class Exo2EgoProcessor(ProcessorMixin):  # type: ignore[misc]
         """Generated token ids to the answer's text."""
         out: str = self.tokenizer.decode(ids, skip_special_tokens=True)
         return out.strip()
-
-
-def register_processor() -> None:
-    """Make `AutoProcessor` know the processor; safe to call again."""
-    AutoProcessor.register(Exo2EgoConfig, Exo2EgoProcessor, exist_ok=True)

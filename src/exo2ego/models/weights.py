@@ -17,7 +17,7 @@ from exo2ego.data.jsonfile import Fields, load_json, write_json
 from exo2ego.errors import CheckpointError, ChecksumError, MissingFileError
 from exo2ego.models.configuration import Exo2EgoConfig
 from exo2ego.models.modeling import Exo2EgoForConditionalGeneration, register
-from exo2ego.models.processing import Exo2EgoProcessor, register_processor
+from exo2ego.models.processing import Exo2EgoProcessor
 from exo2ego.models.roles import MappingSpec, Roles
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
@@ -86,7 +86,6 @@ def require_model(folder: Path) -> None:
     if kind != Exo2EgoConfig.model_type:
         raise CheckpointError(f"{folder} holds a model of type '{kind}'; give a folder written by `exo2ego train`")
     register()
-    register_processor()
 
 
 def load_model_folder(folder: Path) -> LoadedModel:

@@ -7,10 +7,15 @@ Needs VideoLLaMA2-7B weights converted to an exported model and GPUs; nothing of
 Published: batches, rates, warm-up, epochs, LoRA, nine residual blocks, which losses. Not published, hence our choice
 and marked as such: loss weights (all 1), KL axis (channels per token) and temperature (1), mapping width (512),
 whether the vision tower trains (yes: "encoder"), no global skip in the mapping (CycleGAN's form).
+`paper_model` is the model that the recipe trains, at full size: what converted weights have to fit.
 """
 
+from transformers import CLIPVisionConfig, MistralConfig
+
+from exo2ego.models.configuration import Exo2EgoConfig
 from exo2ego.models.language import LoraSpec
 from exo2ego.models.roles import MappingSpec
+from exo2ego.models.weights import view_config
 from exo2ego.training.config import Objectives, Optim, Recipe, StageConfig
 from exo2ego.training.stages import STAGES
 
@@ -47,3 +52,28 @@ def paper() -> Recipe:
             ),
         },
     )
+
+
+def paper_model() -> Exo2EgoConfig:
+    """The student of the recipe: CLIP-L/14 at 336 pixels, STC connector, Mistral-7B-Instruct-v0.2, `ego_to_exo`.
+
+    That is VideoLLaMA2-7B-16F, which the paper starts from, and the recipe's own mapping, frames and size.
+    """
+    recipe = paper()
+    vision = CLIPVisionConfig(
+        hidden_size=1024,
+        intermediate_size=4096,
+        num_hidden_layers=24,
+        num_attention_heads=16,
+        image_size=recipe.size_px,
+        patch_size=14,
+    )
+    text = MistralConfig(
+        vocab_size=32000,
+        max_position_embeddings=32768,
+        rms_norm_eps=1e-5,
+        rope_parameters={"rope_type": "default", "rope_theta": 1e6},
+        sliding_window=None,
+    )
+    base = Exo2EgoConfig(vision_config=vision, text_config=text, num_frames=recipe.num_frames, connector_padding=1)
+    return view_config(base, recipe.mapping.kind, recipe.mapping)
