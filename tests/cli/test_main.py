@@ -5,6 +5,7 @@ import errno
 import resource
 import subprocess
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import get_args
 
@@ -130,8 +131,12 @@ def test_the_exit_code_of_a_verb_is_handed_on(verb: ModuleType) -> None:
         (FormatError("takes.json:\n row 3"), 2, "exo2ego: takes.json: row 3\n"),
         (KeyboardInterrupt(), 130, "exo2ego: stopped; run the same command again to go on\n"),
         (OSError(errno.ENOSPC, "No space left on device", "out/x"), 2, "exo2ego: out/x: No space left on device; "),
-        (OSError(errno.EROFS, "Read-only file system", "out/x"), 2, "exo2ego: out/x: Read-only file system; "),
-        (PermissionError(errno.EACCES, "Permission denied", "out/x"), 2, "exo2ego: out/x: Permission denied; "),
+        (OSError(errno.ENOSPC, "No space left on device"), 2, "exo2ego: disk: No space left on device; free space"),
+        (OSError(errno.EROFS, "Read-only file system", "x"), 2, "exo2ego: x: Read-only file system; change its perm"),
+        (PermissionError(errno.EACCES, "Permission denied", "x"), 2, "exo2ego: x: Permission denied; change its perm"),
+        (OSError(errno.EIO, "Input/output error", "x"), 2, "exo2ego: x: Input/output error; check the path and its"),
+        (OSError(errno.ESTALE, "Stale file handle", b"x"), 2, "exo2ego: x: Stale file handle; check the path"),
+        (OSError(errno.EIO, "Input/output error", 7), 2, "exo2ego: open file 7: Input/output error; check"),
     ],
 )
 def test_an_error_is_one_line(
@@ -144,10 +149,50 @@ def test_an_error_is_one_line(
     assert err.count("\n") == 1
 
 
-def test_a_bug_is_not_hidden(verb: ModuleType) -> None:
-    verb.main = raising(ZeroDivisionError())  # type: ignore[attr-defined]
-    with pytest.raises(ZeroDivisionError):
+@pytest.mark.parametrize("bug", [ZeroDivisionError(), OSError("a library's own complaint")], ids=repr)
+def test_a_bug_is_not_hidden(verb: ModuleType, bug: Exception) -> None:
+    verb.main = raising(bug)  # type: ignore[attr-defined]
+    with pytest.raises(type(bug)):
         command.main(["probe"])
+
+
+LONG = f"{'long' * 75}.mp4"
+"""No file can have a name of so many bytes: to ask whether it is there is an error of its own."""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["ask", LONG, "What am I doing?"],
+        ["ask", "x", "What?", "--model", LONG],
+        ["data", "clips", "--source", LONG, "--out", "out"],
+        ["data", "instruct", "--source", LONG, "--videos", ".", "--out", "out"],
+        ["data", "instruct", "--source", f"egtea={LONG}", "--out", "out"],
+        ["data", "inspect", LONG],
+        ["data", "plan", LONG],
+        ["data", "check", LONG],
+        ["data", "mix", "--data", LONG],
+        ["data", "export", LONG, "--format", "llava", "--out", "out"],
+        ["data", "egoclip", "--csv", LONG, "--videos", ".", "--out", "out"],
+        ["train", "--stage", "teacher", "--data", LONG, "--out", "out"],
+        ["bench", "run", "--tasks", "egomcq", "--model", "random", "--root", LONG, "--out", "out"],
+        ["bench", "check", "egomcq", "--root", LONG],
+        ["bench", "score", LONG],
+        ["bench", "report", LONG, "--out", "out"],
+        ["bench", "judge", LONG, "--judge", "exact"],
+        ["sim", "--out", LONG, "--takes", "1"],
+    ],
+    ids=lambda words: " ".join(word for word in words if LONG not in word),
+)
+def test_a_name_too_long_for_a_file_is_one_line(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x").touch()
+    assert command.main(words) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "File name too long" in err
 
 
 def test_a_reader_that_leaves_early_is_no_error() -> None:

@@ -26,6 +26,23 @@ def test_a_whole_download_leaves_with_0(tree: Tree, tmp_path: Path, capsys: pyte
     assert "opened now: 0; known from before: 6" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("given", ["egoexo4d", "egoexo4d/", "./egoexo4d", "egoexo4d/annotations/.."])
+def test_the_report_is_named_after_the_folder_as_given(
+    given: str, tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Downloads are often links to a large drive, where the folder has another name."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "egoexo4d").symlink_to(tree.root)
+    assert main(["data", "check", given]) == 0
+    assert (tmp_path / "egoexo4d-check" / "quarantine.jsonl").is_file()
+
+
+def test_the_report_on_the_present_folder_is_named_after_it(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tree.root)
+    assert main(["data", "check", "."]) == 0
+    assert (tree.root / "ego_exo4d-check" / "quarantine.jsonl").is_file()
+
+
 def test_faults_leave_with_1_and_data_clips_goes_on_without_them(
     tree: Tree, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

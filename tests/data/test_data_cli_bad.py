@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -189,6 +190,54 @@ def test_whole_videos_of_conversations_are_measured_in_a_process_of_their_own(
     (line,) = (tmp_path / "out.durations.jsonl").read_text().splitlines()
     assert json.loads(line)["path"] == "good.mp4"
     assert [sample.take_uid for sample in open_shards(tmp_path / "out").samples] == ["good.mp4"]
+
+
+LONG = f"{'long' * 75}.mp4"
+"""No file can have a name of so many bytes: to ask whether it is there is an error of its own."""
+
+
+def test_a_name_too_long_in_a_conversation_costs_that_one(
+    tree: Tree, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tree.root / "good.mp4").write_bytes(WHOLE)
+    source = conversations(tmp_path, [LONG, "good.mp4", "deep/" * 1000 + "a.mp4"])
+    assert instruct(source, tree, tmp_path / "out") == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "bad rows: 2; the first: " in said
+    assert "row 0: field 'video' is \"longlong" in said
+    assert [sample.take_uid for sample in open_shards(tmp_path / "out").samples] == ["good.mp4"]
+
+
+@pytest.mark.parametrize("verb", ["clips", "check", "plan"])
+def test_a_name_too_long_in_takes_json_costs_that_take(
+    verb: str, tree: Tree, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tree.takes[0]["frame_aligned_videos"]["cam01"]["0"]["relative_path"] = LONG
+    tree.save()
+    if verb == "clips":
+        assert clips(tree, tmp_path / "out") == 0
+        assert {sample.take_uid for sample in open_shards(tmp_path / "out").samples} == {"uid-b"}
+    elif verb == "check":
+        assert main(["data", "check", str(tree.root), "--out", str(tmp_path / "check")]) == 1
+    else:
+        assert main(["data", "plan", str(tree.root)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "bad take" in said
+    assert "(take uid-a): frame_aligned_videos.cam01.0: field 'relative_path' is \"longlong" in said
+
+
+def test_a_folder_whose_name_is_no_utf8(tree: Tree, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
+    """As old archives and Windows drives leave them; all that is written names it in some way."""
+    folder = os.fsdecode(bytes(tmp_path) + b"/p\xffq")
+    assert clips(tree, Path(folder)) == 0
+    assert main(["data", "inspect", folder]) == 0
+    assert b"data inspect" in capsysbinary.readouterr().out
+    page = (Path(folder) / "sheet.html").read_text(encoding="utf-8")
+    assert "<title>Ego-exo pairs: p\\udcffq</title>" in page
+    moved = tree.root.rename(os.fsdecode(bytes(tmp_path) + b"/s\xff"))
+    assert main(["data", "clips", "--source", str(moved), "--out", f"{folder}/2", "--frames", "4", "--size", "32"]) == 0
+    assert open_shards(Path(folder) / "2").manifest["settings"]["source"] == str(moved)
+    assert main(["data", "check", str(moved), "--out", f"{folder}/check"]) == 0
 
 
 def test_conversations_that_are_no_list(tree: Tree, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

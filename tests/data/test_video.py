@@ -168,6 +168,8 @@ def test_missing_file_and_folder(tmp_path: Path) -> None:
         probe(tmp_path / "absent.mp4")
     with pytest.raises(MissingFileError, match="not a file"):
         probe(tmp_path)
+    with pytest.raises(VideoError, match="cannot be opened \\(File name too long\\)"):
+        probe(tmp_path / ("x" * 300))
 
 
 def test_caps_hold_before_memory_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:

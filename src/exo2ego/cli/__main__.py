@@ -8,6 +8,7 @@ with 1.
 import difflib
 import errno
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -26,7 +27,18 @@ VERBS: dict[str, tuple[str, str]] = {
 }
 """Verb -> (module with `main(argv)`, one line of help). Modules are imported only when their verb is called."""
 
-_DISK_ERRNOS = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM}
+_FREE = "free space or choose another place, then run the same command again"
+_PERMIT = "change its permissions or choose another place, then run the same command again"
+ADVICE = {
+    errno.ENOSPC: _FREE,
+    errno.EDQUOT: _FREE,
+    errno.EROFS: _PERMIT,
+    errno.EACCES: _PERMIT,
+    errno.EPERM: _PERMIT,
+    errno.ENAMETOOLONG: "no file can have such a name; give a shorter one",
+}
+"""What to do about what the system refuses, by its errno."""
+_CHECK = "check the path and its drive, then run the same command again"
 _EXIT_USER, _EXIT_STOPPED, _EXIT_PIPE = 2, 130, 141
 
 
@@ -56,6 +68,14 @@ def complain(message: str) -> None:
     print(f"exo2ego: {' '.join(message.split())}", file=sys.stderr)
 
 
+def _place(error: OSError) -> str:
+    """The file that an error is about, as far as it says."""
+    named = error.filename
+    if named is None:
+        return "disk"
+    return os.fsdecode(named) if isinstance(named, str | bytes) else f"open file {named}"
+
+
 def run(arguments: Sequence[str]) -> int:
     """Prints help or the version, or runs a verb; returns the exit code."""
     if not arguments or arguments[0] in ("-h", "--help", "help"):
@@ -69,6 +89,9 @@ def run(arguments: Sequence[str]) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The entry point: `run`, with every error meant for users turned into one line and an exit code."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A file's name may be no UTF-8, a terminal may lack letters: such letters are written as \udcff, say.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code = run(list(sys.argv[1:] if argv is None else argv))
         sys.stdout.flush()
@@ -83,10 +106,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _EXIT_PIPE
     except OSError as error:
-        if error.errno not in _DISK_ERRNOS:
-            raise
-        place = error.filename or "disk"
-        complain(f"{place}: {error.strerror}; free space or choose another place, then run the same command again")
+        if error.errno is None:
+            raise  # a library's own, not the system's word on a file
+        complain(f"{_place(error)}: {error.strerror}; {ADVICE.get(error.errno, _CHECK)}")
         return _EXIT_USER
     return code
 

@@ -1,6 +1,7 @@
 """`exo2ego data check`: is an Ego-Exo4D download whole? What is missing, what cannot be read, what does not match."""
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +30,8 @@ def main(argv: Sequence[str]) -> int:
     found, _ = needs(dataset, filters_of(options), Sizes(options.root, 0.0), subset)
     if not found:
         raise InputError(f"{options.root}: no take is needed with these flags; exo2ego data plan says why")
-    out = options.out or Path(f"{options.root.resolve().name}-check")
+    # As the user names it: download folders are often links to a drive where they have another name.
+    out = options.out or Path(f"{Path(os.path.abspath(options.root)).name}-check")
     check = _run(options, dataset, found, out)
     print(check_text(check, options.show))
     write_quarantine(out / QUARANTINE, check)

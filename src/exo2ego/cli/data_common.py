@@ -161,12 +161,12 @@ def build_with_progress(
 
 
 def _write_card(shards: "ShardSet", options: argparse.Namespace, settings: Mapping[str, object]) -> None:
-    from exo2ego.data.atomic import write_atomic
+    from exo2ego.data.atomic import write_text
     from exo2ego.data.shard_card import CARD, card, licence_of, shown_command
 
     stated = options.licence or settings.get("licence")
     licence = licence_of(str(settings.get("origin", "")), str(stated) if stated else None)
-    write_atomic(options.out / CARD, card(shards, licence, shown_command(options.command)).encode())
+    write_text(options.out / CARD, card(shards, licence, shown_command(options.command)))
 
 
 def _engine(options: argparse.Namespace) -> "Run | None":

@@ -66,7 +66,15 @@ def write_atomic(path: Path, content: bytes, hint: str = HINT) -> None:
 def write_text(path: Path, text: str, hint: str = HINT) -> None:
     """UTF-8 text, atomically; folders above it are made. Raises OutputError, which ends with `hint`."""
     make_folder(path.parent, hint)
-    write_atomic(path, text.encode("utf-8"), hint)
+    write_atomic(path, utf8(text), hint)
+
+
+def utf8(text: str) -> bytes:
+    """A text as UTF-8, also where it names a file whose name is none, or holds half a pair from a JSON file.
+
+    Such letters become `\\udcff`, which a reader of JSON turns back into what they were.
+    """
+    return text.encode("utf-8", "backslashreplace")
 
 
 def write_folder(target: Path, fill: Callable[[Path], object]) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from exo2ego.data.inner_paths import leads_inside
 from exo2ego.data.jsonfile import Fields, load_json
 from exo2ego.errors import FormatError, MissingFileError
 from exo2ego.records import SPLITS, Narration, Stream, Take
@@ -242,8 +243,8 @@ def _video_path(root: Path, fields: Fields, folder: str, downscaled: bool | None
 
 
 def _inside(fields: Fields, field: str, path: PurePosixPath) -> PurePosixPath:
-    if path.is_absolute() or ".." in path.parts:
-        raise fields.fail(field, "a path inside the download folder")
+    if not leads_inside(path):
+        raise fields.fail(field, "a path inside the download folder, no part of it longer than a file's name can be")
     return path
 
 

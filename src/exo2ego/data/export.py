@@ -26,6 +26,7 @@ from exo2ego.data.atomic import (
     remove_leftovers,
     temporary,
     write_atomic,
+    write_text,
 )
 from exo2ego.data.export_card import card, dataset_info
 from exo2ego.data.export_forms import FORMS, to_json
@@ -64,7 +65,7 @@ def export(
             writer.close()
         if form.columns:
             write_json(out / INFO, dataset_info(form))
-        write_atomic(out / CARD, card(shards, rule, report, has_videos=copy_videos).encode())
+        write_text(out / CARD, card(shards, rule, report, has_videos=copy_videos))
     return report
 
 
@@ -89,7 +90,7 @@ def _written(path: Path) -> Iterator[TextIO]:
     """A text file that appears under its name when the block has ended well."""
     with refusing_bad_output(path):
         try:
-            with temporary(path).open("w", encoding="utf-8", newline="\n") as file:
+            with temporary(path).open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())

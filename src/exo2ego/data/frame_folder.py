@@ -4,6 +4,7 @@ Such a folder has no clock of its own. Frames count as 30 a second, as OpenEQA's
 videos, so that a folder and the video made of it are cut alike. `decode_squares` and `probe_source` take either.
 """
 
+import os
 import struct
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -30,7 +31,7 @@ def decode_squares(
 
     Raises VideoError or MissingFileError only when the file or folder as a whole cannot be used.
     """
-    if Path(path).is_dir():
+    if os.path.isdir(path):  # also False where a name is too long for a folder
         yield from decode_folder(path, times_s, size_px)
     else:
         yield from decode_at(path, times_s, convert=squarer(size_px))
@@ -38,7 +39,7 @@ def decode_squares(
 
 def probe_source(path: Path) -> VideoInfo:
     """What a video file, or a folder of frames, says about itself. Raises MissingFileError, VideoError."""
-    if not path.exists():
+    if not os.path.exists(path):
         raise MissingFileError(f"{path}: no such file")
     return probe_folder(path) if path.is_dir() else probe(path)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from exo2ego.data.atomic import utf8
 from exo2ego.errors import OutputError
 
 BLOCK_BYTES = 1 << 20
@@ -62,7 +63,7 @@ class LineLog:
         """
         lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
         try:
-            self._file.write(lines.encode())
+            self._file.write(utf8(lines))
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from exo2ego.data.atomic import refusing_bad_output, temporary
+from exo2ego.data.atomic import refusing_bad_output, temporary, utf8
 from exo2ego.data.jsonfile import load_json, write_json
 from exo2ego.data.pairs import FilterReport
 from exo2ego.data.shard_group import ClipFormat, part_path
@@ -39,7 +39,7 @@ def finish(
     files: dict[str, str] = {}
     aside = temporary(out / QUARANTINE)
     with refusing_bad_output(out / QUARANTINE), IndexWriter(out) as index:
-        with aside.open("w", encoding="utf-8") as quarantine:
+        with aside.open("w", encoding="utf-8", errors="backslashreplace") as quarantine:
             for number in range(shards):
                 part = load_json(part_path(out, number))
                 files[shard_name(number)] = part["sha256"]
@@ -64,7 +64,7 @@ def finish(
 def _add_samples(index: IndexWriter, shard: int, rows: list[dict[str, Any]], counts: Counter[str]) -> None:
     for row in rows:
         sample = sample_from_json(row["sample"], f"part {shard}")
-        record = json.dumps(row["sample"], ensure_ascii=False, separators=(",", ":")).encode()
+        record = utf8(json.dumps(row["sample"], ensure_ascii=False, separators=(",", ":")))
         places = [(offset, size, crc32) for offset, size, crc32 in row["members"]]
         index.add(sample.key, record, places, shard, pair_count(sample))
         counts["samples"] += 1

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from exo2ego.data.atomic import refusing_bad_output, temporary
+from exo2ego.data.atomic import refusing_bad_output, temporary, utf8
 from exo2ego.data.jsonfile import write_json
 from exo2ego.data.shard_clips import Cut, Limits, cut_video, guarded
 from exo2ego.data.shard_plan import Planned
@@ -137,7 +137,7 @@ def _write_tar(path: Path, kept: Sequence[tuple[ShardSample, dict[str, bytes]]])
             with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as tar:
                 for sample, stored in kept:
                     record = sample_to_json(sample)
-                    contents = {JSON_MEMBER: json.dumps(record, ensure_ascii=False).encode(), **stored}
+                    contents = {JSON_MEMBER: utf8(json.dumps(record, ensure_ascii=False)), **stored}
                     places = {view: _add(tar, member_name(sample.key, view), c) for view, c in contents.items()}
                     rows.append({"sample": record, "members": [places[view] for view in (JSON_MEMBER, *sample.views)]})
             file.flush()

@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from exo2ego.data.atomic import write_atomic
+from exo2ego.data.atomic import write_text
 from exo2ego.data.text_table import text_table
 from exo2ego.data.tree_check import TreeCheck
 from exo2ego.data.tree_findings import FAULTS, NOTES
@@ -99,4 +99,4 @@ def write_quarantine(path: Path, check: TreeCheck) -> None:
         }
         for checked in check.bad
     ]
-    write_atomic(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode())
+    write_text(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))

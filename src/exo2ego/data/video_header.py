@@ -51,12 +51,12 @@ def _opened(source: rules.Source, name: str) -> contextlib.AbstractContextManage
     if isinstance(source, bytes):
         return contextlib.nullcontext(io.BytesIO(source))
     path = Path(source)
-    if not path.is_file():
-        raise MissingFileError(f"{name}: no such file" if not path.exists() else f"{name}: not a file")
     try:
+        if not path.is_file():
+            raise MissingFileError(f"{name}: no such file" if not path.exists() else f"{name}: not a file")
         return path.open("rb")
     except OSError as error:
-        raise VideoError(f"{name}: cannot be opened ({error.strerror}); check its permissions") from None
+        raise VideoError(f"{name}: cannot be opened ({error.strerror}); check its name and permissions") from None
 
 
 class _Mp4:

@@ -12,13 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal, TextIO
 
+from exo2ego.data.inner_paths import leads_inside
 from exo2ego.data.jsonfile import Fields
 from exo2ego.data.sources.json_rows import Unreadable, json_rows
 from exo2ego.errors import FormatError, MissingFileError
 from exo2ego.records import Conversation
-
-MAX_NAME_BYTES = 255
-"""Of one part of a path; file systems take no more."""
 
 Unusable = Literal["bad", "image", "text"]
 
@@ -157,8 +155,7 @@ def table_rows(
 def inner_path(row: Fields, field: str, name: str) -> str:
     """`name`, made from a field, if it can name a file inside the folder of videos; the row is bad otherwise."""
     path = PurePosixPath(name)
-    outside = path.is_absolute() or ".." in path.parts or not path.name or "\\" in name or "\0" in name
-    if outside or any(len(part.encode("utf-8", "surrogatepass")) > MAX_NAME_BYTES for part in path.parts):
+    if not leads_inside(path) or not path.name or "\\" in name or "\0" in name:
         raise row.fail(field, "the name of a video, inside the folder of videos")
     if any("\ud800" <= letter <= "\udfff" for letter in name):
         raise row.fail(field, "the name of a video, in characters that a file's name can have")
