@@ -130,7 +130,7 @@ def test_the_submission_holds_every_readable_answer_and_no_other(bench_root: Pat
 def test_all_failed_is_an_error_not_a_score(bench_root: Path) -> None:
     items = egoschema.load(bench_root / "egoschema")
     failed = {item.item_id: Prediction(item_id=item.item_id, error="outage") for item in items}
-    with pytest.raises(InputError, match="none of 10 items has an answer"):
+    with pytest.raises(InputError, match=r"none of 10 items has an answer \(the first: outage\); see predictions"):
         egoschema.score(items, failed, ScoreSettings(protocol="letter"))
 
 

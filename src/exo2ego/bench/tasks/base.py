@@ -147,12 +147,18 @@ def choice_measures(
         title = f"{name} accuracy ({settings.protocol})"
         if not marks.values:
             if not labels:
-                raise InputError(
-                    f"{title}: none of {marks.unscored} items has an answer; see predictions.jsonl, then run again"
-                )
+                raise nothing_answered(title, members, predictions)
             continue
         measures.append(_measure(title, marks, {**(groups or {}), **labels}, settings.seed, headline and not labels))
     return measures
+
+
+def nothing_answered(title: str, items: Sequence[Item], predictions: Mapping[str, Prediction]) -> InputError:
+    """What to raise where no item has an answer; repeats the first reason that the run recorded."""
+    kept = (predictions.get(item.item_id) for item in items)
+    first = next((prediction.error for prediction in kept if prediction is not None and prediction.error), None)
+    why = f" (the first: {first})" if first else ""
+    return InputError(f"{title}: none of {len(items)} items has an answer{why}; see predictions.jsonl, then run again")
 
 
 def subsets(items: Sequence[Item]) -> Iterable[tuple[dict[str, str], list[Item]]]:

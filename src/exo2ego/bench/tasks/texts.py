@@ -7,9 +7,8 @@ from exo2ego.bench.answers import normal_answer, spoken
 from exo2ego.bench.items import Item, right_answer
 from exo2ego.bench.judge import FULL_MARKS, Verdict
 from exo2ego.bench.stats import Stratum
-from exo2ego.bench.tasks.base import Measure, ScoreSettings, measure
+from exo2ego.bench.tasks.base import Measure, ScoreSettings, measure, nothing_answered
 from exo2ego.bench.text_metrics import Metric
-from exo2ego.errors import InputError
 from exo2ego.records import Prediction
 
 Parts = Iterable[tuple[dict[str, str], Sequence[Item]]]
@@ -55,7 +54,7 @@ def mean_measures(
         ]
         if not marks:
             if not labels:
-                raise InputError(f"{title}: none of {len(members)} items has an answer; see predictions.jsonl")
+                raise nothing_answered(title, members, predictions)
             continue
         chances = [chance(item) for item, _ in marks]
         known = [value for value in chances if value is not None]
