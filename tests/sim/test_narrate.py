@@ -5,6 +5,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from exo2ego.sim.egoexo4d import files
@@ -52,15 +53,18 @@ def test_both_annotators_narrate_every_event(written: dict[str, Any], plans: lis
 
 
 def test_all_kinds_of_dirt_are_there_and_little_of_it(written: dict[str, Any], plans: list[TakePlan]) -> None:
-    """At most 15 % of all descriptions."""
+    """At most 15 % of all descriptions; each flag in both of its values, as a boolean and as a string."""
     length = {plan.take_uid: plan.duration_s for plan in plans}
     rows = rows_of(written)
-    subjects = Counter(row.get("subject", row.get("narration_subject")) for row in rows)
-    assert set(subjects) == {"C", "O"}
-    assert {type(row["ego_visible"]) for row in rows} == {bool, str}
-    assert {"0", "1"} >= {row["unsure"] for row in rows if isinstance(row["unsure"], str)} != set()
+    assert {row.get("subject", row.get("narration_subject")) for row in rows} == {"C", "O"}
+    assert all(("subject" in row) != ("narration_subject" in row) for row in rows)
     assert any("subject" in row for row in rows)
     assert any("narration_subject" in row for row in rows)
+    for name in ("ego_visible", "unsure"):
+        forms = Counter(repr(row[name]) for row in rows)
+        assert set(forms) == {"True", "False", "'1'", "'0'"}, name
+        usual = {"True", "'1'"} if name == "ego_visible" else {"False", "'0'"}
+        assert 0.9 < sum(forms[form] for form in usual) / len(rows) < 1, name
     assert any(row["text"] == "" for row in rows)
     assert any(row["best_exo"] is None for row in rows)
     assert any(one["rejected"] and one["reject_reason"] for many in written["annotations"].values() for one in many)
@@ -74,9 +78,51 @@ def test_all_kinds_of_dirt_are_there_and_little_of_it(written: dict[str, Any], p
         if uid in length and row["timestamp"] > length[uid]
     ]
     assert beyond
-    good = [row for row in rows if row["ego_visible"] in (True, "1") and row["unsure"] in (False, "0")]
-    bad = len(rows) - len([row for row in good if row["text"] and row.get("subject", "C") == "C"])
-    assert 0.02 < bad / len(rows) < 0.15
+    assert 0.02 < 1 - sum(map(is_good, rows)) / len(rows) < 0.15
+
+
+def is_good(row: dict[str, Any]) -> bool:
+    """Whether no flag, subject or missing text speaks against a description."""
+    subject = row.get("subject", row.get("narration_subject"))
+    return row["ego_visible"] in (True, "1") and row["unsure"] in (False, "0") and bool(row["text"]) and subject == "C"
+
+
+def test_annotators_are_near_the_middle_of_the_act_and_never_at_one_time(
+    written: dict[str, Any], plans: list[TakePlan]
+) -> None:
+    """Both jitter about it, each in its own way; at times they choose other words; one may write flags as strings."""
+    off: tuple[list[float], list[float]] = ([], [])
+    texts = {
+        (event.verb, event.kind): {text_of(event, 0), text_of(event, 1)} for plan in plans for event in plan.events
+    }
+    pairs: list[tuple[str, str]] = []
+    forms: set[tuple[type, type]] = set()
+    for plan in plans:
+        kept = [one for one in written["annotations"].get(plan.take_uid, []) if not one["rejected"]]
+        if not kept:
+            continue
+        assert kept[0]["annotator_id"] != kept[1]["annotator_id"]
+        forms.add((type(kept[0]["descriptions"][0]["unsure"]), type(kept[1]["descriptions"][0]["unsure"])))
+        for event in plan.events:
+            both = [
+                next(
+                    row
+                    for row in one["descriptions"]
+                    if row["text"] in texts[event.verb, event.kind]
+                    and abs(row["timestamp"] - event.middle_s) <= MOST_JITTER_S + 1e-4
+                )
+                for one in kept
+            ]
+            for number, row in enumerate(both):
+                off[number].append(row["timestamp"] - event.middle_s)
+            pairs.append((both[0]["text"], both[1]["text"]))
+    for one in off:
+        assert abs(np.mean(one)) < 0.02
+        assert 0.05 < np.std(one) < 0.11
+    assert all(abs(first - second) > 1e-6 for first, second in zip(*off, strict=True))
+    assert abs(np.corrcoef(off)[0, 1]) < 0.15, "the second annotator copies the first"
+    assert 0.2 < np.mean([first != second for first, second in pairs]) < 0.8
+    assert forms == {(bool, bool), (bool, str)}
 
 
 def test_some_annotators_do_not_write_in_order(written: dict[str, Any]) -> None:
