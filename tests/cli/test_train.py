@@ -41,6 +41,12 @@ def test_no_change_is_the_recipe_itself() -> None:
         assert chosen_recipe(name, "teacher", {}) == make()
 
 
+def test_another_precision_changes_nothing_else() -> None:
+    before, after = RECIPES["tiny"]().as_json(), chosen_recipe("tiny", "teacher", {}, "bf16").as_json()
+    assert (before.pop("precision"), after.pop("precision")) == ("fp32", "bf16")
+    assert before == after
+
+
 def test_a_token_budget_takes_the_place_of_the_batch_size_and_back() -> None:
     budget = optim_of({"tokens_per_batch": 4096})
     assert (budget.batch_size, budget.tokens_per_batch) == (None, 4096)
@@ -143,12 +149,12 @@ def test_every_flag_reaches_the_run(told: dict[str, Any], tmp_path: Path) -> Non
     words = ["--recipe", "tiny-no-kl", "--stage", "guidance", "--init-from", "s", "--out", str(tmp_path / "run")]
     words += ["--data", "few=a:0.25", "--data", "many=b:0.75", "--seed", "3", "--device", "cpu"]
     words += ["--held-out", str(held), "--drop-held-out", "--steps", "9", "--lr", "0.25"]
-    words += ["--tokens-per-batch", "512", "--bucket-samples", "64"]
+    words += ["--tokens-per-batch", "512", "--bucket-samples", "64", "--precision", "bf16"]
     assert main(["train", *words]) == 0
     optim = Optim(steps=9, lr=0.25, tokens_per_batch=512, bucket_samples=64)
-    assert told["recipe"] == chosen_recipe(
-        "tiny-no-kl", "guidance", {"steps": 9, "lr": 0.25, "tokens_per_batch": 512, "bucket_samples": 64}
-    )
+    changes = {"steps": 9, "lr": 0.25, "tokens_per_batch": 512, "bucket_samples": 64}
+    assert told["recipe"] == chosen_recipe("tiny-no-kl", "guidance", changes, "bf16")
+    assert told["recipe"].precision == "bf16"
     assert told["recipe"].stages["guidance"].optim == optim
     plain = {name: told[name] for name in ("stage", "start", "out", "seed", "device", "drop_held_out")}
     assert plain == {
@@ -176,7 +182,7 @@ def test_flags_left_out_leave_the_recipe_alone(told: dict[str, Any], tmp_path: P
 def test_every_field_of_the_command_is_tried_above() -> None:
     """A flag that is added needs a line there."""
     tried = {"recipe", "stage", "init_from", "out", "data", "seed", "device", "held_out", "drop_held_out", "steps"}
-    tried |= {"lr", "tokens_per_batch", "bucket_samples"}
+    tried |= {"lr", "tokens_per_batch", "bucket_samples", "precision"}
     elsewhere = {"mix", "batch_size", "print_recipe"}  # in the tests of training, and below
     assert {f.name for f in fields(TrainCommand)} == tried | elsewhere
 

@@ -326,14 +326,14 @@ def test_a_second_run_in_the_same_folder_is_refused(
 def test_ctrl_c_says_how_to_go_on_and_the_same_command_does(pairs: ShardSet, start: Path, tmp_path: Path) -> None:
     out, errors = tmp_path / "run", tmp_path / "errors"
     words = ["--stage", "teacher", "--data", str(pairs.folder), "--init-from", str(start), "--out", str(out)]
-    words += ["--steps", "15", "--batch-size", "1", "--device", "cpu"]
-    process = start_training(words, errors=errors, stands_after=12)
+    words += ["--steps", "7", "--batch-size", "1", "--device", "cpu"]
+    process = start_training(words, errors=errors, stands_after=6)
     await_standing(process, errors)
     assert process.pid is not None
     os.kill(process.pid, signal.SIGINT)
     process.join(300)
     assert process.exitcode == 130
     assert errors.read_text().splitlines()[-1] == "exo2ego: stopped; run the same command again to go on"
-    assert [path.name for path in (out / "checkpoints").iterdir()] == ["step-0000010"]
+    assert [path.name for path in (out / "checkpoints").iterdir()] == ["step-0000004"]
     finish_training(words, errors=errors)
-    assert [json.loads(line)["step"] for line in (out / "log.jsonl").read_text().splitlines()] == list(range(1, 16))
+    assert [json.loads(line)["step"] for line in (out / "log.jsonl").read_text().splitlines()] == list(range(1, 8))

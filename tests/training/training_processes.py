@@ -11,7 +11,7 @@ from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-CHECKPOINT_EVERY = 10
+CHECKPOINT_EVERY = 4
 _LOADED = ["exo2ego.cli.__main__", "exo2ego.cli.train_steps", "exo2ego.training.run", "torch.utils.tensorboard"]
 
 

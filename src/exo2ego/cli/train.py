@@ -50,6 +50,8 @@ class TrainCommand:
     """Leave out what --held-out names, and count it, instead of refusing."""
     lr: float | None = None
     """Other learning rate than the recipe's."""
+    precision: Literal["auto", "bf16", "fp32"] | None = None
+    """Other autocast than the recipe's: `auto` is bfloat16 where the hardware computes in it, else float32."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; under `torchrun`, `cuda` is each process's own GPU."""
     print_recipe: bool = False
@@ -78,7 +80,8 @@ def main(argv: list[str]) -> int:
         "bucket_samples": command.bucket_samples,
         "lr": command.lr,
     }
-    recipe = chosen_recipe(command.recipe, command.stage, {k: v for k, v in changes.items() if v is not None})
+    given = {name: value for name, value in changes.items() if value is not None}
+    recipe = chosen_recipe(command.recipe, command.stage, given, command.precision)
     if command.print_recipe:
         print(json.dumps(recipe.as_json(), indent=1))
         return 0

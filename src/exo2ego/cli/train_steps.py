@@ -8,14 +8,17 @@ from exo2ego.data.held_out import HeldOut, read_held_out
 from exo2ego.data.shards import open_shards
 from exo2ego.errors import InputError
 from exo2ego.models.weights import START
-from exo2ego.training.config import Recipe
+from exo2ego.training.config import Precision, Recipe
 from exo2ego.training.fresh import fresh_model
 from exo2ego.training.recipes import RECIPES
 from exo2ego.training.run import stage_of
 
 
-def chosen_recipe(name: str, stage: str, changes: Mapping[str, float]) -> Recipe:
-    """The named recipe with other fields of `Optim` in one stage; InputError for unknown names or values.
+def chosen_recipe(
+    name: str, stage: str, changes: Mapping[str, float], precision: Precision | None = None
+) -> Recipe:
+    """The named recipe with other fields of `Optim` in one stage, or another precision; InputError for unknown names
+    or values.
 
     Of batch size and token budget, naming one takes the recipe's other away.
     """
@@ -32,7 +35,8 @@ def chosen_recipe(name: str, stage: str, changes: Mapping[str, float]) -> Recipe
         optim = replace(config.optim, **values)  # type: ignore[arg-type]
     except ValueError as error:
         raise InputError(str(error)) from error
-    return replace(recipe, stages=recipe.stages | {stage: replace(config, optim=optim)})
+    stages = recipe.stages | {stage: replace(config, optim=optim)}
+    return replace(recipe, stages=stages, precision=precision or recipe.precision)
 
 
 def chosen_held_out(file: Path | None, drop: bool) -> HeldOut | None:

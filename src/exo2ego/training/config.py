@@ -14,6 +14,7 @@ from exo2ego.models.roles import MappingSpec
 
 KLAxis = Literal["channel", "position", "pooled"]
 AnswerReads = Literal["mapped", "concat"]
+Precision = Literal["auto", "bf16", "fp32"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +137,7 @@ class Recipe:
     """Wordings of the same question, a group each; the reader for `tags` has a head for every group."""
     jitter_px: int = 0
     """Frames of a clip are shifted together by up to this much, brightness by up to 20 %."""
-    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    precision: Precision = "auto"
     """Autocast. `auto`: bfloat16 where the hardware computes in it, else float32."""
     checkpoint_every: int = 100
     divergence_factor: float = 4.0
