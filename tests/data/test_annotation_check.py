@@ -59,7 +59,7 @@ def test_every_kind_is_named_with_its_take(tree: Tree) -> None:
     outside = "annotation late description 0 is at 3.600 s of a take of 3.500 s"
     assert f"bench_2: {outside}" in told["description outside its take"]
     assert "description 1: field 'timestamp' is \"soon\"" in told["bad description"][0]
-    assert any("uid-v" in case and "says train" in case and "says Val" in case for case in told["split in doubt"])
+    assert any("uid-v" in case and "says train" in case and "says val" in case for case in told["split in doubt"])
 
 
 def test_kinds_of_the_reader_are_all_known_and_none_is_both() -> None:

@@ -11,9 +11,9 @@ from tiny_tree import CAMERAS, SPLITS, TAKES, Tree, annotation, description, tak
 
 from exo2ego.data.clips import ClipRule
 from exo2ego.data.egoexo4d import EgoExo4D, read_root
-from exo2ego.data.pairs import DROP_REASONS, FilterReport, FilterRule, assert_no_leakage, make_clips, rewrite_subject
+from exo2ego.data.pairs import DROP_REASONS, FilterReport, FilterRule, make_clips, rewrite_subject
 from exo2ego.data.subset import Subset
-from exo2ego.errors import FormatError, LeakageError
+from exo2ego.errors import FormatError
 from exo2ego.records import Narration
 
 RULE = ClipRule(alpha=4.0)
@@ -190,13 +190,6 @@ def test_rewriting(text: str, rewritten: str) -> None:
 def test_rewriting_twice_changes_nothing_more_without_tags(text: str) -> None:
     once = rewrite_subject(text.replace("#", ""))
     assert rewrite_subject(once) == once
-
-
-def test_leakage_is_refused(tree: Tree) -> None:
-    clips, _ = make_clips(read_root(tree.root), RULE, FilterRule())
-    assert_no_leakage(clips, ["uid-v", "uid-t"])
-    with pytest.raises(LeakageError, match="uid-b"):
-        assert_no_leakage(clips, ["uid-t", "uid-b"])
 
 
 def test_a_clean_root_is_not_written_to(tree: Tree) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from exo2ego.cli.common import VerbParser, at_least, console, progress
 from exo2ego.cli.data_common import add_common, build_with_progress
-from exo2ego.errors import InputError, MissingFileError
+from exo2ego.errors import InputError, LeakageError, MissingFileError
 
 if TYPE_CHECKING:
     from exo2ego.data.sources.reading import BadRow, SourceRead
@@ -29,6 +29,10 @@ def main(argv: Sequence[str]) -> int:
         raise InputError("--videos goes with a file of conversations; the folder of NAME=ROOT holds its own videos")
     if options.system is not None:
         raise InputError("--system goes with a file of conversations; the sources of EgoIT have no system texts")
+    if options.drop_held_out:
+        raise InputError(
+            "--drop-held-out goes with a file of conversations; the sources of EgoIT read training rows only"
+        )
     _refuse_unknown(options, named)
     for name, root in named.items():
         own = argparse.Namespace(**vars(options))
@@ -138,11 +142,31 @@ def _store_file(options: argparse.Namespace) -> int:
     if options.dry_run:
         _show_examples(wanted, options.seed)
         return 0
-    read = SourceRead(conversations=tuple(conversations), bad_rows=tuple(bad_rows))
     there, missing = located(wanted, options.videos)
+    there, left_out = _trainable(there, options)
+    read = SourceRead(conversations=tuple(conversations), bad_rows=tuple(bad_rows), left_out=left_out)
     measured, unreadable = _measured(there, options.videos, options)
     _store(path.stem, options.videos, read, measured, [*missing, *unreadable], settings, options)
     return 0
+
+
+def _trainable(
+    wanted: "list[Conversation]", options: argparse.Namespace
+) -> "tuple[list[Conversation], dict[str, int]]":
+    """Conversations that are not about val or test takes of Ego-Exo4D, and how many are. Raises LeakageError."""
+    from exo2ego.data.leakage import without_held_out
+
+    good, held_out = without_held_out(wanted, options.videos)
+    counts = {kind: len(rows) for kind, rows in sorted(held_out.items())}
+    if held_out and not options.drop_held_out:
+        first = next(iter(held_out.values()))[0].reason
+        raise LeakageError(
+            f"{sum(counts.values())} of {len(wanted)} conversations must not be trained on, the first: {first}; "
+            "--drop-held-out leaves them out"
+        )
+    for kind, count in counts.items():
+        console().print(f"  left out, {kind}: {count}; the first: {held_out[kind][0].reason}", markup=False)
+    return good, counts
 
 
 def _store(
@@ -223,6 +247,11 @@ def _parser() -> VerbParser:
         "--system",
         choices=("refuse", "drop", "keep"),
         help="with FILE: entries with a system text: left out and counted (default), without it, or with it in front",
+    )
+    parser.add_argument(
+        "--drop-held-out",
+        action="store_true",
+        help="with FILE: leave out, and count, conversations about val and test takes of Ego-Exo4D instead of refusing",
     )
     add_common(parser, out_required=False)
     parser.add_argument("--dry-run", action="store_true", help="only counts and ten examples; needs no video")

@@ -1,11 +1,10 @@
 """What is irregular in an Ego-Exo4D download's own texts, each case named: takes, splits, cameras, descriptions."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from exo2ego.data.egoexo4d import PROBLEMS, EgoExo4D
-from exo2ego.data.jsonfile import load_json
+from exo2ego.data.take_splits import SPLITS_FILE, read_splits
 from exo2ego.data.tree_findings import Finding
 
 
@@ -26,23 +25,16 @@ def _problem(dataset: EgoExo4D, kind: str, uid: str, detail: str) -> Finding:
 
 
 def _splits(dataset: EgoExo4D) -> Iterator[Finding]:
-    """The two tables of splits.json against each other and against takes.json."""
-    path = dataset.root / "annotations" / "splits.json"
-    content = load_json(path)
-    by_take: Mapping[str, Any] = content["take_uid_to_split"]
+    """Takes that splits.json names and takes.json does not; of those that it does, the reader has told."""
+    splits = read_splits(dataset.root)
     known = {*dataset.takes, *(problem.take for problem in dataset.problems)}
-    for uid in by_take:
+    for uid in splits.named:
         if uid not in known:
-            yield Finding(kind="split of an unknown take", take=uid, detail=f"{path}: takes.json does not hold it")
-    by_split = content.get("split_to_take_uids")
-    if not isinstance(by_split, Mapping):
-        return
-    for split, uids in by_split.items():
-        for uid in uids if isinstance(uids, list) else ():
-            other = by_take.get(uid) if isinstance(uid, str) else None
-            if not isinstance(other, str) or other.lower() != split.lower():
-                detail = f"{path}: split_to_take_uids says {split}, take_uid_to_split says {other}"
-                yield Finding(kind="split in doubt", take=str(uid), detail=detail)
+            detail = f"{dataset.root / SPLITS_FILE}: takes.json does not hold it"
+            yield Finding(kind="split of an unknown take", take=uid, detail=detail)
+    for uid, detail in splits.doubts.items():
+        if uid not in known:
+            yield Finding(kind="split in doubt", take=uid, detail=detail)
 
 
 def _best_exos(dataset: EgoExo4D) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 Sources: EGO4D/Ego-Exo4D-docs `docs/data/{metadata,takes}.md`, `docs/annotations/atomic_descriptions.md`.
 """
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,8 +12,9 @@ from typing import Any
 
 from exo2ego.data.inner_paths import leads_inside
 from exo2ego.data.jsonfile import Fields, load_json
+from exo2ego.data.take_splits import TakeSplits, read_splits
 from exo2ego.errors import FormatError, MissingFileError
-from exo2ego.records import SPLITS, Narration, Stream, Take
+from exo2ego.records import Narration, Stream, Take
 
 EGO_STREAM = "rgb"
 """`readable_stream_id` of the colour camera of the glasses; the others are grey tracking cameras."""
@@ -25,6 +27,8 @@ PROBLEMS = {
     "bad take": "a row of takes.json is not as it should be; left out",
     "dropped take": "the data set marks the take as dropped; left out",
     "take without split": "annotations/splits.json does not name the take; left out, since it might be a test take",
+    "split in doubt": "the two tables of annotations/splits.json differ on the take; left out, since it might be a "
+    "test take",
     "unknown take": "annotations name a take that takes.json does not hold; its descriptions are left out",
     "foreign description": "a take is described in another split's file; the split of annotations/splits.json holds",
     "bad description": "a description is not as it should be; left out",
@@ -86,7 +90,7 @@ def read_root(root: str | Path, downscaled: bool | None = None) -> EgoExo4D:
     if not root.is_dir():
         raise MissingFileError(f"{root}: no such folder; give the folder that holds takes.json")
     problems: list[Problem] = []
-    splits = _read_splits(root / "annotations" / "splits.json")
+    splits = read_splits(root)
     known, takes, files = _read_takes(root, splits, downscaled, problems)
     narrations: list[Narration] = []
     paths = {split: root / "annotations" / f"atomic_descriptions_{split}.json" for split in ANNOTATED_SPLITS}
@@ -96,31 +100,18 @@ def read_root(root: str | Path, downscaled: bool | None = None) -> EgoExo4D:
         )
     for split, path in paths.items():
         if path.is_file():
-            for uid, narration in _read_descriptions(path, split, splits, known, problems):
+            for uid, narration in _read_descriptions(path, split, splits.named, known, problems):
                 if uid in takes:
                     narrations.append(narration)
     return EgoExo4D(root=root, takes=takes, files=files, narrations=tuple(narrations), problems=tuple(problems))
 
 
-def _read_splits(path: Path) -> dict[str, str]:
-    table = Fields(load_json(path), str(path)).table("take_uid_to_split")
-    splits: dict[str, str] = {}
-    for uid, name in table.items():
-        split = name.lower() if isinstance(name, str) else ""
-        if split not in SPLITS:
-            raise Fields(table, f"{path}: take_uid_to_split").fail(uid, f"one of {', '.join(SPLITS)}")
-        splits[uid] = split
-    return splits
-
-
 def _read_takes(
-    root: Path, splits: Mapping[str, str], downscaled: bool | None, problems: list[Problem]
+    root: Path, splits: TakeSplits, downscaled: bool | None, problems: list[Problem]
 ) -> tuple[set[str], dict[str, Take], dict[str, TakeFiles]]:
     """All uids that takes.json names, and the takes that can be used."""
     path = root / "takes.json"
-    rows = load_json(path)
-    if not isinstance(rows, list):
-        raise FormatError(f"{path}: expected a list of takes, found {type(rows).__name__}")
+    rows = _take_rows(path)
     known: set[str] = set()
     takes: dict[str, Take] = {}
     files: dict[str, TakeFiles] = {}
@@ -139,10 +130,12 @@ def _read_takes(
             known.add(uid)
             if row.flag("is_dropped", default=False):
                 problems.append(Problem(kind="dropped take", take=uid))
-            elif uid not in splits:
+            elif uid in splits.doubts:
+                problems.append(Problem(kind="split in doubt", take=uid, detail=splits.doubts[uid]))
+            elif uid not in splits.named:
                 problems.append(Problem(kind="take without split", take=uid))
             else:
-                takes[uid], files[uid] = _take(root, row, splits[uid], downscaled, problems)
+                takes[uid], files[uid] = _take(root, row, splits.named[uid], downscaled, problems)
             usable_rows += 1
         except FormatError as error:
             first_bad = first_bad or error
@@ -152,6 +145,18 @@ def _read_takes(
     return known, takes, files
 
 
+def _take_rows(path: Path) -> list[Any]:
+    rows = load_json(path)
+    if not isinstance(rows, list):
+        raise FormatError(f"{path}: expected a list of takes, found {type(rows).__name__}")
+    return rows
+
+
+def _take_folder(row: Fields) -> str:
+    """Where a take's files are, relative to the root."""
+    return row.text("root_dir", default=f"takes/{row.text('take_name')}")
+
+
 def _take(
     root: Path, row: Fields, split: str, downscaled: bool | None, problems: list[Problem]
 ) -> tuple[Take, TakeFiles]:
@@ -159,7 +164,7 @@ def _take(
     duration = row.number("duration_sec")
     if duration <= 0:
         raise row.fail("duration_sec", "more than 0")
-    egos, exos, others = _streams(root, row, row.text("root_dir", default=f"takes/{name}"), downscaled)
+    egos, exos, others = _streams(root, row, _take_folder(row), downscaled)
     if len(egos) > 1:
         problems.append(Problem(kind="second ego camera", take=row.text("take_uid")))
     take = Take(
@@ -320,8 +325,16 @@ def _best_exo(row: Fields) -> str | None:
 
 def read_take_names(path: Path) -> dict[str, str]:
     """Take uid -> take name of a `takes.json`, whatever the takes' splits; raises FormatError naming row and field."""
-    rows = load_json(path)
-    if not isinstance(rows, list):
-        raise FormatError(f"{path}: expected a list of takes, found {type(rows).__name__}")
-    fields = [Fields(data, f"{path}: row {number}") for number, data in enumerate(rows)]
+    fields = [Fields(data, f"{path}: row {number}") for number, data in enumerate(_take_rows(path))]
     return {row.text("take_uid"): row.text("take_name") for row in fields}
+
+
+def read_take_folders(path: Path) -> dict[str, str]:
+    """Folder of a take, relative to the root -> its uid, of the rows of a `takes.json` that say so; FormatError for a
+    file that is no list."""
+    folders: dict[str, str] = {}
+    for data in _take_rows(path):
+        with contextlib.suppress(FormatError):  # `read_root` names such rows
+            row = Fields(data, str(path))
+            folders[_take_folder(row)] = row.text("take_uid")
+    return folders

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 from exo2ego.data.clips import ClipRule, clip_intervals
 from exo2ego.data.egoexo4d import ANNOTATED_SPLITS, EgoExo4D
 from exo2ego.data.subset import Subset
-from exo2ego.errors import FormatError, LeakageError
+from exo2ego.errors import FormatError
 from exo2ego.records import Clip, Narration, Stream, Take
 
 DROP_REASONS = (
@@ -87,15 +87,6 @@ class FilterReport:
     """alpha of the EgoClip rule, as given or computed."""
     video_hours: float = 0.0
     """Length of all videos that clips are cut from, each once, every view counted (the paper's hours)."""
-
-
-class HasTake(Protocol):
-    """Anything that comes from a take."""
-
-    @property
-    def take_uid(self) -> str:
-        """Whose it is."""
-        ...
 
 
 Presence = Callable[[Stream], bool]
@@ -214,13 +205,6 @@ def rewrite_subject(text: str) -> str:
     "Camera-wearer lifts the cup with C's hand."
     """
     return _SUBJECT.sub(WEARER, _TAG.sub("", text))
-
-
-def assert_no_leakage(train_items: Iterable[HasTake], heldout_takes: Iterable[str]) -> None:
-    """Raises LeakageError when an item to be trained on comes from a held-out take."""
-    shared = sorted({item.take_uid for item in train_items} & set(heldout_takes))
-    if shared:
-        raise LeakageError(f"{len(shared)} held-out takes would be trained on, the first is {shared[0]}; split by take")
 
 
 def _within(narration: Narration, take: Take) -> bool:

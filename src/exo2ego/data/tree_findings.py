@@ -12,7 +12,7 @@ FAULTS = {
     "bad take": "a row of takes.json is left out",
     "bad description": "a description is left out",
     "annotation uid twice": "clips of the two annotations would have one name; data clips stops there",
-    "split in doubt": "the two tables of splits.json differ on a take",
+    "split in doubt": "the two tables of splits.json differ on a take; left out, since it might be a test take",
 }
 """Kinds by which a check fails -> what it means, what to do."""
 
