@@ -1,6 +1,7 @@
 """Settings of the whole suite: no network, one property profile, `gl` tests skipped where nothing can draw."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -41,6 +42,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(
             pytest.mark.skip(reason="no off-screen OpenGL: apt-get install libegl1 libgl1-mesa-dri libopengl0")
         )
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[], list[str]]:
+    """Makes stderr a terminal of 120 columns; what it returns tells the lines drawn there, bars as often as redrawn."""
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "120")
+
+    def drawn() -> list[str]:
+        text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", capsys.readouterr().err)
+        return [line.rstrip() for line in re.split(r"[\r\n]+", text) if line.strip()]
+
+    return drawn
 
 
 def _mount(*words: str) -> None:

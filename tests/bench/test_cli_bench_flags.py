@@ -3,7 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from pathlib import Path
@@ -24,8 +24,8 @@ from exo2ego.bench.tasks.base import Measure, measure
 from exo2ego.cli.__main__ import main as exo2ego
 from exo2ego.cli.bench import main
 from exo2ego.cli.bench_common import load_present, print_scores, task_root, tasks_named, tasks_present
-from exo2ego.cli.bench_run import ProgressBar, Run
-from exo2ego.cli.common import console
+from exo2ego.cli.bench_run import Run, answer_bar
+from exo2ego.cli.common import console, progress
 from exo2ego.errors import InputError, MissingFileError, NoQuestionsError
 from exo2ego.records import Prediction, Usage
 
@@ -148,15 +148,15 @@ def test_every_flag_of_run_is_tried_above() -> None:
     assert {field.name for field in fields(Run)} == tried | {"model", "tasks", "root", "out", "engine", "workers"}
 
 
-def test_the_bar_shows_rate_and_failures(capsys: pytest.CaptureFixture[str]) -> None:
-    with ProgressBar(console(), "EgoMCQ", 20) as update:
-        update(Progress(done=11, total=20, errors=0, items_per_s=3.21, eta_s=3.0))
-    calm = capsys.readouterr().out
+def test_the_bar_shows_rate_and_failures(screen: Callable[[], list[str]]) -> None:
+    with progress() as bars:
+        answer_bar(bars, "EgoMCQ", 20)(Progress(done=11, total=20, errors=0, items_per_s=3.21, eta_s=3.0))
+    calm = screen()[-1]
     assert re.search(r"EgoMCQ .* 11/20 .* 3\.2 items/s", calm)
     assert "unscored" not in calm
-    with ProgressBar(console(), "EgoMCQ", 20) as update:
-        update(Progress(done=12, total=20, errors=2, items_per_s=3.21, eta_s=3.0))
-    assert "3.2 items/s, 2 unscored" in capsys.readouterr().out
+    with progress() as bars:
+        answer_bar(bars, "EgoMCQ", 20)(Progress(done=12, total=20, errors=2, items_per_s=3.21, eta_s=3.0))
+    assert "3.2 items/s, 2 unscored" in screen()[-1]
 
 
 def test_tasks_are_those_named_in_that_order_or_all() -> None:

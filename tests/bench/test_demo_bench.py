@@ -5,7 +5,7 @@ import html
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -153,9 +153,7 @@ def test_the_csv_beside_the_page_holds_the_rest(demo: Demo) -> None:
             assert float(own[figure, groups]["value"]) == score["value"]
 
 
-def test_what_is_answered_is_not_asked_again(
-    demo: Demo, patched: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_answered_is_not_asked_again(demo: Demo, patched: list[str], screen: Callable[[], list[str]]) -> None:
     """After a stop in the middle only what is missing; the scores are the same."""
     predictions = demo.scores("start") / "egomcq/predictions.jsonl"
     whole, before = predictions.read_text(), figures(demo, "start")
@@ -164,7 +162,7 @@ def test_what_is_answered_is_not_asked_again(
     measure(demo, "start")
     assert sorted(predictions.read_text().splitlines()) == sorted(whole.splitlines())
     assert figures(demo, "start") == before
-    out = capsys.readouterr().out
+    out = "\n".join(screen())
     for task, total in (("egomcq", 20), ("egoschema", 10), ("epic_mir", 21)):
         assert re.search(rf"start: {task} .*{total}/{total} ", out)
 

@@ -6,6 +6,7 @@ import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from exo2ego.cli import common
-from exo2ego.cli.common import VerbParser, at_least, existing_file, progress, seconds, typed_arguments
+from exo2ego.cli.common import VerbParser, add_bar, at_least, existing_file, progress, seconds, typed_arguments
 from exo2ego.errors import InputError, MissingFileError
 
 
@@ -126,26 +127,55 @@ def test_a_slip_in_typed_arguments_is_one_line_in_every_terminal(
     assert written.getvalue() == b""
 
 
-def shown(width: int, *, terminal: bool) -> str:
+@pytest.mark.parametrize("unit", ["", "videos"])
+@pytest.mark.parametrize("total", [None, 40])
+def test_every_bar_says_what_how_many_how_fast_and_how_long(
+    unit: str, total: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """10 of 40 were there; 20 more took 10 s, so the other 10 take 5 s. The usual 80 columns have room for it."""
+    now = [100.0]
+    monkeypatch.setattr(common, "time", SimpleNamespace(monotonic=lambda: now[0]))
     file = io.StringIO()
-    console = Console(file=file, width=width, force_terminal=terminal, highlight=False, soft_wrap=True)
-    with progress(console) as bar:
-        task = bar.add_task("looking at videos", total=40, note="")
-        bar.update(task, completed=12, note="3 bad")
-    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue())
+    with progress(Console(file=file, width=80, force_terminal=True, get_time=lambda: now[0])) as display:
+        show = add_bar(display, "looking at videos", total=total, unit=unit)
+        show(10, 40)
+        now[0] += 10
+        show(30, 40, "3 [bad]")
+    line = re.split(r"[\r\n]+", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue()).rstrip())[-1]
+    rate = " 2.0 videos/s" if unit else ""
+    assert re.fullmatch(rf"looking at videos +[━╸╺]+ +30/40 0:00:10 left 0:00:05{rate} +3 \[bad\]", line), line
 
 
-def test_a_bar_says_what_how_many_and_the_note() -> None:
-    line = shown(120, terminal=True).replace("\r", "\n").splitlines()[-1]
-    assert re.search(r"looking at videos +\S* *12/40 +\d:\d\d:\d\d +left +\S+ +3 bad", line), line
+def test_a_bar_that_has_not_begun_claims_nothing() -> None:
+    file = io.StringIO()
+    with progress(Console(file=file, width=80, force_terminal=True, color_system=None)) as display:
+        add_bar(display, "looking at videos", unit="videos")
+    line = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", file.getvalue()).rstrip().splitlines()[-1]
+    assert re.search(r" 0/\? 0:00:00$", line), line
 
 
-def test_piped_output_holds_the_bar_once_and_no_colours() -> None:
-    """`exo2ego ... > log`: one line a bar, not one a refresh."""
-    text = shown(120, terminal=False)
-    assert text.count("looking at videos") == 1
-    assert "12/40" in text
-    assert "\x1b" not in text
+def test_all_bars_are_built_alike() -> None:
+    """By `progress` and `add_bar`: then what is tested above holds for each of them."""
+    own = re.compile(r"\.add_task\(|rich\.progress import (?!Progress$)", re.MULTILINE)
+    source = Path(common.__file__).parents[1]
+    builders = [path.relative_to(source).as_posix() for path in source.rglob("*.py") if own.search(path.read_text())]
+    assert builders == ["cli/common.py"]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_bars_stay_out_of_what_is_piped(
+    terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`exo2ego ... > results` holds results only, and `2> log` errors only."""
+    if terminal:
+        monkeypatch.setenv("FORCE_COLOR", "1")
+    with progress() as display:
+        add_bar(display, "looking at videos")(1, 2)
+        print("result")
+    out, err = capsys.readouterr()
+    assert out == "result\n"
+    assert ("looking at videos" in err) is terminal
+    assert terminal or err == ""
 
 
 def test_the_console_breaks_no_long_line(capsys: pytest.CaptureFixture[str]) -> None:

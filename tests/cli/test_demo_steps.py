@@ -1,7 +1,7 @@
 """The demo's stations: each is told to read what the one before wrote, with the demo's sizes, seed and device."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,17 @@ from exo2ego.training.stages import STAGES
 
 
 def test_the_world_is_as_large_as_the_demo_and_asks_what_is_measured(
-    demo: Demo, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    demo: Demo, monkeypatch: pytest.MonkeyPatch, screen: Callable[[], list[str]]
 ) -> None:
     specs: list[SimSpec] = []
-    monkeypatch.setattr(sim_export, "simulate", lambda spec, progress: (specs.append(spec), progress(5, 12)))
+
+    def simulate(spec: SimSpec, progress: Callable[[str, int, int], None]) -> None:
+        specs.append(spec)
+        progress("rendering takes", 5, 12)
+
+    monkeypatch.setattr(
+        sim_export, "simulate", lambda spec, progress: (specs.append(spec), progress("rendering takes", 5, 12))
+    )
     demo_steps.simulate_takes(replace(demo, seed=4, workers=3))
     (spec,) = specs
     shared = {field.name for field in fields(SimSpec)} & {field.name for field in fields(SHORT)} - {"steps"}
@@ -36,7 +43,7 @@ def test_the_world_is_as_large_as_the_demo_and_asks_what_is_measured(
     assert {name: getattr(spec, name) for name in shared} == {name: getattr(SHORT, name) for name in shared}
     assert (spec.out, spec.seed, spec.workers) == (demo.world, 4, 3)
     assert set(spec.benches) >= set(MEASURED)
-    assert " 5/12 " in capsys.readouterr().out
+    assert " 5/12 " in screen()[-1]
 
 
 def test_shards_are_built_from_that_world(demo: Demo, monkeypatch: pytest.MonkeyPatch) -> None:

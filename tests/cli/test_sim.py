@@ -12,7 +12,7 @@ from exo2ego.cli.__main__ import main
 from exo2ego.sim import export
 from exo2ego.sim.spec import BENCHES, SOURCES, SimSpec, SimSummary
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[str, int, int], None]
 
 SUMMARY = SimSummary(
     out=Path("w"),
@@ -32,10 +32,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[SimSpec]:
     """The specs that the verb would simulate; nothing is rendered."""
     out: list[SimSpec] = []
 
-    def simulate(spec: SimSpec, progress: Progress, cutting: Progress) -> SimSummary:
+    def simulate(spec: SimSpec, progress: Progress) -> SimSummary:
         out.append(spec)
-        progress(1, 3)
-        cutting(4, 17)
+        progress("rendering takes", 3, 3)
+        progress("writing benchmarks", 2, 9)
+        progress("videos of sources", 4, 17)
         return replace(SUMMARY, out=spec.out)
 
     monkeypatch.setattr(export, "simulate", simulate)
@@ -103,14 +104,22 @@ def test_the_help_tells_the_defaults_that_are_used() -> None:
     assert sources == [" ".join(SOURCES)]
 
 
+def test_every_kind_of_work_has_a_bar(asked: list[SimSpec], screen: Callable[[], list[str]]) -> None:
+    """Also the benchmarks: in a large world they take longer than a user waits without a sign of life."""
+    assert main(["sim", "--out", "w", "--sources", "ssv2"]) == 0
+    assert [re.sub(r" +[━╸╺]+.*? (\d+/\d+) .*", r" \1", line) for line in screen()[-3:]] == [
+        "rendering takes 3/3",
+        "writing benchmarks 2/9",
+        "videos of sources 4/17",
+    ]
+
+
 def test_the_summary_is_what_was_written(asked: list[SimSpec], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sim", "--out", "w", "--takes", "3", "--sources", "ssv2", "egtea"]) == 0
     out = capsys.readouterr().out
     assert "w: 3 takes (1 test, 2 train), 21 events, 9 videos, 1800 frames\n" in out
     assert "rendered 600 frames in 2.5 s: 240 frames/s\n" in out
     assert "w/sources: ssv2, egtea; 17 media files were made\n" in out
-    assert re.search(r"rendering takes .* 1/3 ", out)
-    assert re.search(r"videos of sources .* 4/17 ", out)
 
 
 def test_nothing_is_said_of_what_was_not_done(

@@ -32,7 +32,6 @@ def test_clips_then_inspect(tree: Tree, tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["data", "inspect", str(out), "--json", str(figures), "--verify"]) == 0
     printed = capsys.readouterr().out
     assert "every checksum is right" in printed
-    assert "reading MiB" in printed
     assert json.loads(figures.read_text())["pairs"] == 10
     assert (out / "sheet.html").read_text().startswith("<!doctype html>")
     assert main(clips(tree, out, "--rewrite-subject")) == 0

@@ -67,10 +67,11 @@ def test_a_stopped_simulation_goes_on(tiny_spec: SimSpec, tiny_world: Path, tmp_
     kept = (takes[0] / "frame_aligned_videos" / "aria01_214-1.mp4").stat().st_mtime_ns
     takes[1].rename(takes[1].with_name(f".{takes[1].name}.99.part"))
     (out / "truth.jsonl").unlink()
-    seen: list[tuple[int, int]] = []
-    summary = simulate(replace(tiny_spec, out=out), lambda done, total: seen.append((done, total)))
-    assert seen[0] == (2, 3)
-    assert seen[-1] == (3, 3)
+    seen: list[tuple[str, int, int]] = []
+    summary = simulate(replace(tiny_spec, out=out), lambda *told: seen.append(told))
+    assert seen[:2] == [("rendering takes", 2, 3), ("rendering takes", 3, 3)]
+    folders = len(tiny_spec.benches)
+    assert seen[2:] == [("writing benchmarks", done, folders) for done in range(folders + 1)]
     assert 0 < summary.rendered_frames < summary.frames
     assert (takes[0] / "frame_aligned_videos" / "aria01_214-1.mp4").stat().st_mtime_ns == kept
     assert texts(out) == texts(tiny_world)

@@ -74,15 +74,11 @@ class JudgeCommand:
 def _grade(terminal: "Console", folder: Path, judge: "Judge", spec: str, prompt: "JudgePrompt") -> None:
     from exo2ego.bench.judging import judge_run
     from exo2ego.bench.models import model_fingerprint
-    from exo2ego.cli.common import progress
+    from exo2ego.cli.common import add_bar, progress
 
     pinned = {"spec": spec, "fingerprint": "" if spec == "rule" else model_fingerprint(spec)}
-    with progress(terminal) as bars:
-        bar = bars.add_task(f"{folder.name}: {judge.name}", total=None, note="")
-
-        def show(done: int, total: int) -> None:
-            bars.update(bar, completed=done, total=total)
-
+    with progress() as bars:
+        show = add_bar(bars, f"{folder.name}: {judge.name}", unit="answers")
         judged = judge_run(folder, judge, prompt, pinned, show)
     cost = judged.usage
     spent = f"; {cost.prompt_tokens} + {cost.completion_tokens} tokens" if cost.requests else ""

@@ -7,17 +7,19 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from exo2ego.cli.common import require_seed
+from exo2ego.cli.common import add_bar, require_seed
 from exo2ego.errors import EnvironmentUnfitError
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from rich.console import Console
+    from rich.progress import Progress
 
     from exo2ego.bench.items import Item
     from exo2ego.bench.local_engine import Engine
-    from exo2ego.bench.run import Progress, RunSettings
+    from exo2ego.bench.run import Progress as RunProgress
+    from exo2ego.bench.run import RunSettings
     from exo2ego.bench.tasks.base import Task
 
 
@@ -68,7 +70,7 @@ class Run:
         from exo2ego.bench.score import score_folder
         from exo2ego.bench.tasks.base import require_protocol
         from exo2ego.cli.bench_common import print_scores
-        from exo2ego.cli.common import console
+        from exo2ego.cli.common import console, progress
         from exo2ego.records import Usage
 
         terminal = console()
@@ -79,9 +81,10 @@ class Run:
                 require_protocol(engine, task, self.protocol or task.default_protocol)
             for task, root, items in loaded:
                 settings, out = self._settings(terminal, task, fingerprint, len(loaded) == 1), self.out / task.name
-                with ProgressBar(terminal, task.title, len(items)) as bar:
+                with progress() as bars:
                     kept = run_on(engine, task, items, root, out, settings, allow_missing=self.allow_missing,
-                                  retry_errors=self.retry_errors, on_progress=bar)  # fmt: skip
+                                  retry_errors=self.retry_errors,
+                                  on_progress=answer_bar(bars, task.title, len(items)))  # fmt: skip
                 spent = Usage.total(prediction.usage for prediction in kept.values() if prediction.usage)
                 if spent.requests:
                     terminal.print(f"{task.name}: asked with {spent.told()}", markup=False)
@@ -135,22 +138,12 @@ class Run:
         return load_present(self.root, self.tasks, load, lambda line: terminal.print(line, markup=False), "run")
 
 
-class ProgressBar:
-    """A bar with rate, time left and failures; the callback of `run`."""
+def answer_bar(display: "Progress", title: str, items: int) -> "Callable[[RunProgress], None]":
+    """A bar of `display` with answers a second and failures, and what moves it: the callback of `run`."""
+    bar = add_bar(display, title, total=items)
 
-    def __init__(self, terminal: "Console", title: str, total: int) -> None:
-        from exo2ego.cli.common import progress
+    def show(at: "RunProgress") -> None:
+        failed = f", {at.errors} unscored" if at.errors else ""
+        bar(at.done, at.total, f"{at.items_per_s:.1f} items/s{failed}")
 
-        self._bar = progress(terminal)
-        self._task = self._bar.add_task(title, total=total, note="")
-
-    def __enter__(self) -> "Callable[[Progress], None]":
-        self._bar.start()
-        return self._update
-
-    def __exit__(self, *exception: object) -> None:
-        self._bar.stop()
-
-    def _update(self, progress: "Progress") -> None:
-        failed = f", {progress.errors} unscored" if progress.errors else ""
-        self._bar.update(self._task, completed=progress.done, note=f"{progress.items_per_s:.1f} items/s{failed}")
+    return show

@@ -4,15 +4,23 @@ import argparse
 import contextlib
 import io
 import itertools
-from collections.abc import Callable, Sequence
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from exo2ego.errors import EnvironmentUnfitError, InputError, MissingFileError
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
+
+
+class Bar(Protocol):
+    """What moves a bar: how much is done of how much, and a few words beside it."""
+
+    def __call__(self, done: int, total: int, note: str = "") -> None: ...
 
 
 class VerbParser(argparse.ArgumentParser):
@@ -120,8 +128,13 @@ def console(*, stderr: bool = False) -> "Console":
     return Console(stderr=stderr, highlight=False, soft_wrap=True)
 
 
-def progress(terminal: "Console") -> "Progress":
-    """A progress display: station, bar, count, a free field `note` (loss, clips/s) and the time left."""
+@contextlib.contextmanager
+def progress(terminal: "Console | None" = None) -> "Iterator[Progress]":
+    """A display of bars on stderr, so that results on stdout can be piped; add bars with `add_bar`.
+
+    Each shows what it is, done/total, time gone and left, the rate where it has a unit, and a note. Where stderr is no
+    terminal nothing is shown: what stands in a log of errors is errors.
+    """
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -131,17 +144,39 @@ def progress(terminal: "Console") -> "Progress":
         TimeRemainingColumn,
     )
 
-    return Progress(
-        TextColumn("{task.description:<28}"),
-        BarColumn(bar_width=24),
+    terminal = terminal or console(stderr=True)
+    display = Progress(
+        TextColumn("{task.description:<20}", markup=False),
+        BarColumn(bar_width=16),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        TextColumn("left"),
+        TextColumn("{task.fields[left]}"),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[rate]}", markup=False),
+        TextColumn("{task.fields[note]}", markup=False),
         console=terminal,
-        transient=False,
+        disable=not terminal.is_terminal,
+        # What is printed meanwhile goes above the bars only if both are on one screen; a file gets it as ever.
+        redirect_stdout=sys.stdout.isatty(),
     )
+    with display:
+        yield display
+
+
+def add_bar(display: "Progress", title: str, *, total: int | None = None, unit: str = "") -> "Bar":
+    """A bar of `display` and its callback (done, total, note); with a `unit`, as "clips", it shows units a second."""
+    task = display.add_task(title, total=total, left="left" if total is not None else "", rate="", note="")
+    first: list[tuple[float, int]] = []
+
+    def show(done: int, total: int, note: str = "") -> None:
+        first[:] = first or [(time.monotonic(), done)]
+        began_s, before = first[0]
+        passed_s = time.monotonic() - began_s
+        # What an earlier run had done is no speed of this one.
+        rate = f"{(done - before) / passed_s:.1f} {unit}/s" if unit and passed_s > 0 else ""
+        display.update(task, completed=done, total=total, left="left", rate=rate, note=note)
+
+    return show
 
 
 def pick_device(device: str) -> str:

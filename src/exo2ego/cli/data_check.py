@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exo2ego.cli.common import VerbParser, at_least, console, progress, seconds
+from exo2ego.cli.common import VerbParser, add_bar, at_least, progress, seconds
 from exo2ego.cli.data_common import DOWNSCALED, add_filters, add_subset, filters_of, subset_of
 
 if TYPE_CHECKING:
@@ -47,11 +47,11 @@ def _run(options: argparse.Namespace, dataset: "EgoExo4D", found: "Sequence[Take
     from exo2ego.data.tree_check_log import Asked
 
     asked = Asked(full=options.full, time_limit_s=options.time_limit, memory_limit_bytes=options.memory_limit * 2**20)
-    with progress(console()) as bar:
-        task = bar.add_task("looking at videos", total=None, note="")
+    with progress() as bars:
+        bar = add_bar(bars, "looking at videos", unit="videos")
 
         def show(done: int, total: int, bad: int) -> None:
-            bar.update(task, completed=done, total=total, note=f"{bad} bad" if bad else "")
+            bar(done, total, f"{bad} bad" if bad else "")
 
         return check_tree(
             dataset,

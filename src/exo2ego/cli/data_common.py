@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exo2ego.cli.common import VerbParser, at_least, console, progress, seconds
+from exo2ego.cli.common import VerbParser, add_bar, at_least, console, progress, seconds
 from exo2ego.errors import EnvironmentUnfitError, InputError
 
 if TYPE_CHECKING:
@@ -125,22 +125,13 @@ def build_with_progress(
 
     `options` are those of `add_common`, with the command line as `options.command`.
     """
-    from time import monotonic
-
     from exo2ego.data.shard_clips import Limits
     from exo2ego.data.shard_writer import build_shards
     from exo2ego.data.shards import QUARANTINE
 
     run = _engine(options)
-    started: list[tuple[float, int]] = []
-    with progress(console()) as bar:
-        task = bar.add_task(f"storing {title}", total=None, note="planning")
-
-        def show(done: int, total: int) -> None:
-            started[:] = started or [(monotonic(), done)]
-            rate = (done - started[0][1]) / max(1e-3, monotonic() - started[0][0])
-            bar.update(task, completed=done, total=total, note=f"{rate:.1f} samples/s")
-
+    with progress() as bars:
+        show = add_bar(bars, f"storing {title}", unit="samples")
         shards = build_shards(
             options.out,
             planned,
@@ -152,7 +143,7 @@ def build_with_progress(
             limits=Limits(time_limit_s=options.time_limit, memory_limit_bytes=options.memory_limit << 20),
             progress=show,
         )
-        bar.update(task, completed=len(shards), total=len(shards))
+        show(len(shards), len(shards))
     lost = shards.manifest["counts"]["quarantined"]
     if lost:
         console().print(f"warning: {lost} clips could not be stored; reasons in {options.out / QUARANTINE}")

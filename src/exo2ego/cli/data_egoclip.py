@@ -6,7 +6,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exo2ego.cli.common import VerbParser, at_least, console, progress
+from exo2ego.cli.common import VerbParser, add_bar, at_least, console, progress
 from exo2ego.cli.data_common import add_common, build_with_progress
 
 if TYPE_CHECKING:
@@ -80,15 +80,9 @@ def _select(options: argparse.Namespace, rule: "EgoClipRule") -> "Selection":
 
     table = EgoClipTable(options.csv)
     layout = find_layout(options.videos, options.video_layout)
-    with progress(console()) as bar:
-        task = bar.add_task("reading the table", total=None, note="MB")
-        return select(
-            table,
-            options.videos,
-            layout,
-            rule,
-            lambda done, total: bar.update(task, completed=-(-done // MB), total=-(-total // MB)),
-        )
+    with progress() as bars:
+        show = add_bar(bars, "reading the table", unit="MB")
+        return select(table, options.videos, layout, rule, lambda done, total: show(-(-done // MB), -(-total // MB)))
 
 
 def _print_report(selection: "Selection", rule: "EgoClipRule") -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exo2ego.cli.common import VerbParser, console, progress
+from exo2ego.cli.common import VerbParser, add_bar, console, progress
 from exo2ego.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,14 +29,13 @@ def main(argv: Sequence[str]) -> int:
         splits=tuple(options.splits),
         marker=f"<{options.marker}>",
     )
-    with progress(console()) as bar:
-        task = bar.add_task("exporting", total=len(shards), note="samples")
+    with progress() as bars:
         report = export(
             shards,
             options.out,
             rule,
             copy_videos=options.copy_videos,
-            progress=lambda done, total: bar.update(task, completed=done, total=total),
+            progress=add_bar(bars, "exporting", total=len(shards), unit="samples"),
         )
     _print_report(options, shards, report)
     return 0

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from exo2ego.cli.common import VerbParser, at_least, console, progress
+from exo2ego.cli.common import VerbParser, add_bar, at_least, progress
+
+MIB = 1 << 20
 
 
 def main(argv: Sequence[str]) -> int:
@@ -25,14 +27,15 @@ def main(argv: Sequence[str]) -> int:
     from exo2ego.data.shards import open_shards
 
     shards = open_shards(options.shards)
-    figures = statistics(shards)
+    with progress() as bars:
+        figures = statistics(shards, add_bar(bars, "reading samples", unit="samples"))
     print(statistics_text(figures))
     if options.verify:
         print(f"verified: {_verified(options.shards)} members, every checksum is right")
     if options.json:
         write_json(options.json, figures)
     page = options.html or options.shards / "sheet.html"
-    write_text(page, contact_sheet(shards, options.examples))
+    write_text(page, contact_sheet(shards, figures, options.examples))
     print(f"examples: {page}")
     return 0
 
@@ -41,8 +44,6 @@ def _verified(shards: Path) -> int:
     """Members of the shards, everything read; terabytes take hours."""
     from exo2ego.data.shards import verify_shards
 
-    with progress(console()) as bar:
-        task = bar.add_task("reading MiB", total=None, note="")
-        return verify_shards(
-            shards, lambda done, total: bar.update(task, completed=done >> 20, total=max(1, total >> 20))
-        )
+    with progress() as bars:
+        show = add_bar(bars, "checking", unit="MiB")
+        return verify_shards(shards, lambda done, total: show(-(-done // MIB), -(-total // MIB)))

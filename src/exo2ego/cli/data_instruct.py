@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exo2ego.cli.common import VerbParser, at_least, console, progress
+from exo2ego.cli.common import VerbParser, add_bar, at_least, console, progress
 from exo2ego.cli.data_common import add_common, build_with_progress
 from exo2ego.errors import InputError, LeakageError, MissingFileError
 
@@ -220,12 +220,8 @@ def _measured(
     if all(conversation.video.end_s is not None for conversation in wanted):
         return wanted, []
     memory = Path(f"{options.out.resolve()}.durations.jsonl")
-    with progress(console()) as bar:
-        task = bar.add_task("measuring videos", total=None, note="")
-
-        def show(done: int, total: int) -> None:
-            bar.update(task, completed=done, total=total)
-
+    with progress() as bars:
+        show = add_bar(bars, "measuring videos", unit="videos")
         return with_durations(wanted, root, memory, workers=options.workers or 1, progress=show)
 
 

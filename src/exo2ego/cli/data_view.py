@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exo2ego.cli.common import VerbParser, at_least, console, progress
+from exo2ego.cli.common import VerbParser, add_bar, at_least, console, progress
 from exo2ego.errors import EnvironmentUnfitError
 
 if TYPE_CHECKING:
@@ -51,9 +51,8 @@ def _indexed(folders: Sequence[Path], flags: Path) -> "Site":
 
     flag_file = FlagFile(flags)
     sets = {name: open_shards(folder) for name, folder in zip(short_names(folders), folders, strict=True)}
-    with progress(console()) as bar:
-        task = bar.add_task("indexing narrations", total=None, note="")
-        index = SampleIndex(sets, lambda done, total: bar.update(task, completed=done, total=total))
+    with progress() as bars:
+        index = SampleIndex(sets, add_bar(bars, "indexing narrations", unit="samples"))
     return Site(sets, index, flag_file)
 
 

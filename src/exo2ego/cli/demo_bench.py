@@ -26,15 +26,16 @@ def model_spec(demo: Demo, name: str) -> str:
 def measure(demo: Demo, name: str) -> None:
     """Asks one contender every item of every task in `MEASURED`, then scores; goes on where it was stopped."""
     from exo2ego.bench.models import load_model, model_fingerprint
-    from exo2ego.bench.run import Progress, RunSettings, run
+    from exo2ego.bench.run import RunSettings, run
     from exo2ego.bench.score import score_folder
     from exo2ego.bench.tasks import TASKS
-    from exo2ego.cli.common import console, progress
+    from exo2ego.cli.bench_run import answer_bar
+    from exo2ego.cli.common import progress
 
     spec = model_spec(demo, name)
     fingerprint = model_fingerprint(spec)
     model = load_model(spec, demo.seed)
-    with progress(console()) as bars:
+    with progress() as bars:
         for task in (TASKS[task_name] for task_name in MEASURED):
             root = demo.world / "bench" / task.name
             items = task.load(root, None, demo.seed)
@@ -45,12 +46,7 @@ def measure(demo: Demo, name: str) -> None:
                 fingerprint=fingerprint,
                 seed=demo.seed,
             )
-            bar = bars.add_task(f"{name}: {task.name}", total=len(items), note="")
-
-            def show(at: Progress, bar: int = bar) -> None:
-                failed = f", {at.errors} unscored" if at.errors else ""
-                bars.update(bar, completed=at.done, note=f"{at.items_per_s:.1f} items/s{failed}")  # type: ignore[arg-type]
-
+            show = answer_bar(bars, f"{name}: {task.name}", len(items))
             run(model, task, items, root, demo.scores(name) / task.name, settings, on_progress=show)
             score_folder(demo.scores(name) / task.name)
 

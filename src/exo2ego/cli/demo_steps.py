@@ -143,9 +143,8 @@ def claim(demo: Demo, start_manifest: str) -> None:
 
 def simulate_takes(demo: Demo) -> None:
     """Station 1: the small world, as an Ego-Exo4D download, instructions and benchmark folders."""
-    from rich.progress import Progress
-
-    from exo2ego.cli.common import console, progress
+    from exo2ego.cli.common import progress
+    from exo2ego.cli.sim import simulation_bars
     from exo2ego.sim.export import simulate
     from exo2ego.sim.spec import SimSpec
 
@@ -162,10 +161,8 @@ def simulate_takes(demo: Demo) -> None:
         mir_clips=size.mir_clips,
         benches=(*MEASURED, "egoschema_exo"),
     )
-    bar: Progress
-    with progress(console()) as bar:
-        task = bar.add_task("rendering takes", total=size.takes, note="")
-        simulate(spec, lambda done, total: bar.update(task, completed=done, total=total))
+    with progress() as bars:
+        simulate(spec, simulation_bars(bars))
 
 
 def build_data(demo: Demo) -> None:

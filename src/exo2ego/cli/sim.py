@@ -1,12 +1,15 @@
 """`exo2ego sim`: simulate takes and write them as the real data sets' files."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exo2ego.cli.common import VerbParser, at_least, console, progress
+from exo2ego.cli.common import Bar, VerbParser, add_bar, at_least, progress
 
 if TYPE_CHECKING:
+    from rich.progress import Progress
+
     from exo2ego.sim.spec import SimSpec
 
 _MOST = (
@@ -104,21 +107,26 @@ def _spec(options: argparse.Namespace) -> "SimSpec":
     )
 
 
+def simulation_bars(display: "Progress") -> "Callable[[str, int, int], None]":
+    """The callback of `simulate`: a bar for each kind of thing that is made, from its beginning on."""
+    bars: dict[str, Bar] = {}
+
+    def show(what: str, done: int, total: int) -> None:
+        if what not in bars:
+            bars[what] = add_bar(display, what)
+        bars[what](done, total)
+
+    return show
+
+
 def main(argv: list[str]) -> int:
     """Simulate as the flags say and print what was written."""
     spec = _spec(_parser().parse_args(argv))
 
     from exo2ego.sim.export import simulate
 
-    with progress(console()) as bar:
-        task = bar.add_task("rendering takes", total=spec.takes, note="")
-        cut = bar.add_task("videos of sources", total=None, note="") if spec.sources else None
-
-        def cutting(done: int, total: int) -> None:
-            if cut is not None:
-                bar.update(cut, completed=done, total=total)
-
-        summary = simulate(spec, lambda done, total: bar.update(task, completed=done, total=total), cutting)
+    with progress() as bars:
+        summary = simulate(spec, simulation_bars(bars))
     splits = ", ".join(f"{count} {split}" for split, count in sorted(summary.splits.items()))
     print(
         f"{summary.out}: {summary.takes} takes ({splits}), {summary.events} events, "

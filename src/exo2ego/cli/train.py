@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from exo2ego.cli.common import pick_device, quiet_libraries, require_seed, typed_arguments
+from exo2ego.cli.common import console, pick_device, quiet_libraries, require_seed, typed_arguments
 
 EXAMPLE = (
     "example: exo2ego train --recipe tiny --stage guidance --init-from runs/teacher/final "
@@ -67,7 +67,7 @@ def main(argv: list[str]) -> int:
     import json
 
     from exo2ego.cli.train_steps import chosen_held_out, chosen_recipe, start_folder
-    from exo2ego.cli.train_view import bar_updater, training_display
+    from exo2ego.cli.train_view import training_progress
     from exo2ego.data.jsonfile import load_json
     from exo2ego.data.mixture import choose_mixture
     from exo2ego.training.data_report import summary_lines
@@ -89,7 +89,7 @@ def main(argv: list[str]) -> int:
     mixture = choose_mixture(command.data, command.mix)
     held_out = chosen_held_out(command.held_out, command.drop_held_out)
     start = start_folder(recipe, command.stage, command.init_from, mixture.folders, command.out, command.seed)
-    with training_display() as display:
+    with training_progress() as report:
         run = train_stage(
             recipe,
             command.stage,
@@ -97,11 +97,11 @@ def main(argv: list[str]) -> int:
             data=mixture,
             out=command.out,
             seed=command.seed,
-            report=bar_updater(display),
+            report=report,
             device=pick_device(command.device),
             held_out=held_out,
             drop_held_out=command.drop_held_out,
-            note=lambda line: display.console.print(line, markup=False, soft_wrap=True),
+            note=lambda line: console().print(line, markup=False),
         )
     if run.data.is_file():  # a run that an earlier version finished has none
         print("\n".join(summary_lines(load_json(run.data))))

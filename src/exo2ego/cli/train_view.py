@@ -3,40 +3,27 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import Progress
 
+from exo2ego.cli.common import Bar, add_bar, progress
 from exo2ego.training.loop import StepReport
 
 
 @contextmanager
-def training_progress(progress: Progress | None = None) -> Iterator[Callable[[StepReport], None]]:
-    """A bar per stage; yields the callback that moves it. Joins an existing display when one is given."""
-    if progress is not None:
-        yield bar_updater(progress)
-        return
-    with training_display() as display:
+def training_progress() -> Iterator[Callable[[StepReport], None]]:
+    """A bar per stage; yields the callback that moves it."""
+    with progress() as display:
         yield bar_updater(display)
 
 
-def training_display() -> Progress:
-    """Columns that suit training."""
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[note]}"),
-        TimeRemainingColumn(),
-    )
-
-
-def bar_updater(progress: Progress) -> Callable[[StepReport], None]:
+def bar_updater(display: Progress) -> Callable[[StepReport], None]:
     """Callback that makes one bar a stage and keeps it up to date."""
-    tasks: dict[str, int] = {}
+    bars: dict[str, Bar] = {}
 
     def report(row: StepReport) -> None:
-        if row.stage not in tasks:
-            tasks[row.stage] = int(progress.add_task(row.stage, total=row.steps, note=""))
-        note = f"loss {row.loss:.3f}  {row.clips_per_s:.0f} clips/s"
-        progress.update(tasks[row.stage], completed=row.step, note=note)  # type: ignore[arg-type]
+        if row.stage not in bars:
+            bars[row.stage] = add_bar(display, row.stage, total=row.steps)
+        # The loop's own rate: it counts clips of all processes, and no time of building the model.
+        bars[row.stage](row.step, row.steps, f"loss {row.loss:.3f}  {row.clips_per_s:.0f} clips/s")
 
     return report

@@ -5,16 +5,19 @@ import html
 import io
 import math
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from exo2ego.data.shards import EGO, ShardSample, ShardSet
+from exo2ego.data.shards import EGO, ShardSample, ShardSet, pair_count
 from exo2ego.data.video import Frame, read_clip
 
 FRAMES_SHOWN = 4
 FRAME_PX = 112
+TOLD_EVERY = 500
+"""Samples between two calls of `progress`."""
 
 _STYLE = """:root{color-scheme:light dark}
 body{font:15px/1.45 system-ui,sans-serif;margin:2em auto;max-width:1100px;padding:0 1em}
@@ -31,29 +34,43 @@ _ONLY_PAIRS = ("narrations", "pairs", "pairs_with_best_exo", "video_hours")
 _ONLY_INSTRUCTIONS = ("conversations",)
 
 
-def statistics(shards: ShardSet) -> dict[str, Any]:
-    """Figures of a shard directory.
+def statistics(shards: ShardSet, progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
+    """Figures of a shard directory; every record is read once. `progress` is told (samples read, in all) now and then.
 
     `videos` counts distinct (take, view), `video_hours` is their length (the paper's hours); `clip_hours` is the sum of
     all stored clips' intervals, every view counted; `pairs` is one per (narration, exo view).
     """
-    widths = [sample.end_s - sample.start_s for sample in shards.samples]
-    views = [(sample.take_uid, view) for sample in shards.samples for view in sample.views]
-    is_pairs = any(EGO in sample.views for sample in shards.samples)
+    count: Counter[str] = Counter()
+    splits: Counter[str] = Counter()
+    scenarios: Counter[str] = Counter()
+    videos: set[tuple[str, str]] = set()
+    widths, seen_s = np.zeros(len(shards)), np.zeros(len(shards))
+    for number, sample in enumerate(shards.samples):
+        widths[number] = sample.end_s - sample.start_s
+        seen_s[number] = widths[number] * len(sample.views)
+        videos.update((sample.take_uid, view) for view in sample.views)
+        splits[sample.split] += 1
+        scenarios[sample.scenario] += bool(sample.scenario)
+        pairs = pair_count(sample)
+        best = pairs > 0 and sample.best_exo in sample.views and sample.best_exo != EGO
+        count.update(views=len(sample.views), ego=EGO in sample.views, pairs=pairs, best=best)
+        count["conversations"] += len(sample.conversations)
+        if progress and (number + 1 == len(shards) or not (number + 1) % TOLD_EVERY):
+            progress(number + 1, len(shards))
     return {
-        "takes": len({sample.take_uid for sample in shards.samples}),
-        "videos": len(set(views)),
+        "takes": len({take for take, _ in videos}),
+        "videos": len(videos),
         "video_hours": float(shards.manifest["report"].get("video_hours", 0.0)),
-        "clips": len(views),
-        "clip_hours": math.fsum(w * len(s.views) for w, s in zip(widths, shards.samples, strict=True)) / 3600,
-        "narrations": len(shards.samples) if is_pairs else 0,
-        "pairs": len(shards.pairs),
-        "pairs_with_best_exo": sum(best for _, _, best in shards.pairs),
-        "conversations": sum(len(sample.conversations) for sample in shards.samples),
-        "mean_clip_s": float(np.mean(widths)) if widths else 0.0,
-        "share_under_1_s": float(np.mean(np.array(widths) < 1)) if widths else 0.0,
-        "splits": dict(Counter(sample.split for sample in shards.samples)),
-        "scenarios": dict(Counter(sample.scenario for sample in shards.samples if sample.scenario).most_common()),
+        "clips": count["views"],
+        "clip_hours": math.fsum(seen_s) / 3600,
+        "narrations": len(shards) if count["ego"] else 0,
+        "pairs": count["pairs"],
+        "pairs_with_best_exo": count["best"],
+        "conversations": count["conversations"],
+        "mean_clip_s": float(np.mean(widths)) if len(widths) else 0.0,
+        "share_under_1_s": float(np.mean(widths < 1)) if len(widths) else 0.0,
+        "splits": dict(splits),
+        "scenarios": dict((+scenarios).most_common()),
         "quarantined": shards.manifest["counts"]["quarantined"],
         "filter_report": shards.manifest["report"],
     }
@@ -80,14 +97,14 @@ def statistics_text(figures: dict[str, Any]) -> str:
     return "\n".join(f"{name:<{width}}  {value:>12}" for name, value in rows)
 
 
-def contact_sheet(shards: ShardSet, examples: int = 12) -> str:
-    """A self-contained HTML page: the figures, and evenly spread samples with frames of every view.
+def contact_sheet(shards: ShardSet, figures: dict[str, Any], examples: int = 12) -> str:
+    """A self-contained HTML page: the figures of `statistics`, and evenly spread samples with frames of every view.
 
     Raises ChecksumError or VideoError when a stored clip is damaged.
     """
     count = min(examples, len(shards))
     places = [round(i * (len(shards) - 1) / max(1, count - 1)) for i in range(count)]
-    rows = "".join(f"<div><dt>{_text(n)}</dt><dd>{_text(v)}</dd></div>" for n, v in statistics_rows(statistics(shards)))
+    rows = "".join(f"<div><dt>{_text(n)}</dt><dd>{_text(v)}</dd></div>" for n, v in statistics_rows(figures))
     sections = "".join(_section(shards, shards.samples[place]) for place in places)
     title = _text(f"{'Ego-exo pairs' if shards.pairs else 'Instructions'}: {shards.folder.resolve().name}")
     return (

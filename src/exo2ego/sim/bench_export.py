@@ -31,9 +31,12 @@ from exo2ego.sim.world import Event, TakePlan, uid
 _TOLD = {"facet": "action", "told": "told"}
 
 
-def write_benches(spec: SimSpec, plans: list[TakePlan], tree: Path) -> None:
+def write_benches(
+    spec: SimSpec, plans: list[TakePlan], tree: Path, progress: Callable[[int, int], None] | None = None
+) -> None:
     """Write the folders `spec.benches` of `bench/` from the takes under `tree`; videos that are there are kept.
 
+    `progress` is called with (folders done, in all).
     A benchmark that this world has nothing to ask for gets no folder, as readers refuse an empty one.
     """
     pairs, questions = bench_pairs(plans), choose(spec, plans)
@@ -48,8 +51,12 @@ def write_benches(spec: SimSpec, plans: list[TakePlan], tree: Path) -> None:
         "egoplan": partial(bench_egoplan.write, spec, plans, tree),
         "vln_qa": partial(bench_vln.write, spec),
     }
-    for name in spec.benches:
+    for done, name in enumerate(spec.benches):
+        if progress:
+            progress(done, len(spec.benches))
         writers[name](spec.out / "bench" / name)
+    if progress:
+        progress(len(spec.benches), len(spec.benches))
 
 
 # EgoMCQ ---------------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,16 +27,18 @@ TREE = "ego_exo4d"
 BATCH_TAKES = 4
 """Takes that a worker renders with one renderer before it reports."""
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[str, int, int], None]
+"""Told now and then: (what is being made, done, in all)."""
+RENDERING, ASKING, CUTTING = "rendering takes", "writing benchmarks", "videos of sources"
 
 
-def simulate(spec: SimSpec, progress: Progress | None = None, cutting: Progress | None = None) -> SimSummary:
+def simulate(spec: SimSpec, progress: Progress | None = None) -> SimSummary:
     """Write the world of `spec` under `spec.out`; takes that are there already are kept.
 
     Args:
         spec: what to simulate.
-        progress: called with (takes done, takes in all) now and then.
-        cutting: called with (files done, files in all) while the videos of `spec.sources` are made.
+        progress: called with `RENDERING` and takes, then `ASKING` and folders of `bench/`, then, where
+            `spec.sources` names any, `CUTTING` and media files.
 
     Raises:
         OutputError: the folder holds the world of another spec, or cannot be written.
@@ -47,9 +50,10 @@ def simulate(spec: SimSpec, progress: Progress | None = None, cutting: Progress 
         _claim(spec)
         claim_facts(spec)
         missing = [plan for plan in plans if not _take_dir(spec, plan).is_dir()]
-        _render_all(spec, missing, len(plans), progress)
-        _write_texts(spec, plans)
-        source_files = write_sources(spec, plans, spec.out / TREE, cutting)
+        told = progress or (lambda what, done, total: None)
+        _render_all(spec, missing, len(plans), partial(told, RENDERING))
+        _write_texts(spec, plans, partial(told, ASKING))
+        source_files = write_sources(spec, plans, spec.out / TREE, partial(told, CUTTING))
     except OSError as error:
         raise OutputError(
             f"cannot write {error.filename or spec.out}: {error.strerror}; free space or choose another --out"
@@ -93,14 +97,12 @@ def _take_dir(spec: SimSpec, plan: TakePlan) -> Path:
     return spec.out / TREE / "takes" / plan.take_name
 
 
-def _render_all(spec: SimSpec, plans: list[TakePlan], total: int, progress: Progress | None) -> None:
+def _render_all(spec: SimSpec, plans: list[TakePlan], total: int, progress: Callable[[int, int], None]) -> None:
     done = total - len(plans)
-    if progress:
-        progress(done, total)
+    progress(done, total)
     for number in _rendered(spec, plans):
         done += number
-        if progress:
-            progress(done, total)
+        progress(done, total)
 
 
 def _rendered(spec: SimSpec, plans: list[TakePlan]) -> Iterator[int]:
@@ -138,7 +140,7 @@ def _render_take(spec: SimSpec, plan: TakePlan, stage: Stage) -> None:
         shutil.rmtree(aside)
 
 
-def _write_texts(spec: SimSpec, plans: list[TakePlan]) -> None:
+def _write_texts(spec: SimSpec, plans: list[TakePlan], progress: Callable[[int, int], None]) -> None:
     tree = spec.out / TREE
     for left in (tree / "takes").glob(".*.part"):
         shutil.rmtree(left)
@@ -146,7 +148,7 @@ def _write_texts(spec: SimSpec, plans: list[TakePlan]) -> None:
         write_bytes(tree / name, text.encode())
     for view, entries in (("exo", instruct.exo_entries(plans)), ("ego", instruct.ego_entries(plans))):
         write_bytes(spec.out / "instruct" / f"{view}.json", (json.dumps(entries, indent=0) + "\n").encode())
-    write_benches(spec, plans, tree)
+    write_benches(spec, plans, tree, progress)
     write_bytes(spec.out / "truth.jsonl", truth(plans).encode())
 
 
