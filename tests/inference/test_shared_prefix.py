@@ -4,6 +4,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from small_decoders import FAMILIES, literal_model, small_decoder
 from transformers import DynamicCache, MistralConfig, MistralModel
 
 from exo2ego.inference import shared_prefix as module
@@ -110,3 +111,22 @@ def test_groups_hold_every_answer_once_in_order_within_the_limit(answers, limit)
     groups = groups_within(answers, limit)
     assert [answer for group in groups for answer in group] == answers
     assert all(len(group) == 1 or sum(map(len, group)) <= limit for group in groups)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@torch.inference_mode()
+def test_every_family_scores_and_writes_as_its_own_plain_forward(family):
+    model, head = small_decoder(family)
+    causal, prefix = literal_model(model, head), read((model, head), PROMPT)
+
+    def logits(ids):
+        return causal(input_ids=torch.tensor([ids]), use_cache=False).logits[0]
+
+    for answer, got in zip(ANSWERS, prefix.score(ANSWERS), strict=True):
+        rows = logits([*PROMPT, *answer])[len(PROMPT) - 1 : -1].log_softmax(-1)
+        wanted = float(rows.gather(1, torch.tensor(answer)[:, None]).sum())
+        assert got.logprob == pytest.approx(wanted, abs=1e-3, rel=1e-4)
+    ids = list(PROMPT)
+    for _ in range(6):
+        ids.append(int(logits(ids)[-1].argmax()))
+    assert prefix.write(6, frozenset()) == ids[len(PROMPT) :]

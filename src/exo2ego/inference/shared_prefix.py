@@ -1,7 +1,7 @@
 """A prompt read once: answers are scored, or one is written, behind its cached keys and values.
 
-Works for every decoder of Transformers whose layers all attend to everything before them. Shapes: `P` tokens of the
-prompt (the video's included), `M` answer tokens read side by side, `D` width.
+Works for every decoder of Transformers whose layers only attend, to all or to a window (`models/decoder.py`). Shapes:
+`P` tokens of the prompt (the video's included), `M` answer tokens read side by side, `D` width.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,10 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from exo2ego.models.decoder import AttentionForm
 from exo2ego.records import OptionScore
-
-Decoder = Callable[..., Any]
-"""A decoder without its head: takes `input_ids`, `attention_mask`, `position_ids`, `past_key_values`, `use_cache`."""
 
 MAX_ANSWER_TOKENS = 1024
 """Answer tokens read side by side in one pass."""
@@ -22,15 +20,21 @@ MAX_ANSWER_TOKENS = 1024
 class SharedPrefix:
     """The prompt's keys and values. Every use leaves them as they were."""
 
-    def __init__(self, decoder: Decoder, head: nn.Module, cache: Any, last_hidden: Tensor, next_position: int) -> None:
+    def __init__(
+        self, decoder: nn.Module, head: nn.Module, cache: Any, last_hidden: Tensor, next_position: int
+    ) -> None:
         """After the prompt was read.
 
         Args:
+            decoder: a model without its head, or one that holds it with its vision tower: takes `input_ids`,
+                `attention_mask`, `position_ids`, `past_key_values`, `use_cache`.
             cache: a `DynamicCache` with the keys and values of all P tokens.
             last_hidden: float[D], the hidden state of the prompt's last token.
             next_position: position of the first answer token (not P where a video's tokens share positions).
         """
-        self._decoder, self._head, self._cache = decoder, head, cache
+        self._decoder: Callable[..., Any] = decoder
+        self._head, self._cache = head, cache
+        self._attention = AttentionForm.of(decoder)
         self.last_hidden = last_hidden
         self._first_logits: Tensor = head(last_hidden).float()
         self._length, self._next = cache.get_seq_length(), next_position
@@ -83,11 +87,13 @@ class SharedPrefix:
         """
         count = len(ids)
         own = (owners.unsqueeze(0) == owners.unsqueeze(1)).tril()
-        mask = torch.cat([own.new_ones(count, self._length), own], dim=1)[None, None]
+        seen = torch.cat([own.new_ones(count, self._length), own], dim=1)[None, None]
+        places = (offsets + self._length).unsqueeze(0)
+        before = torch.arange(self._length, device=places.device).unsqueeze(0)
         try:
             out = self._decoder(
                 input_ids=ids.unsqueeze(0),
-                attention_mask=mask,
+                attention_mask=self._attention.masks(seen, places, torch.cat([before, places], dim=1)),
                 position_ids=(offsets + self._next).unsqueeze(0),
                 past_key_values=self._cache,
                 use_cache=True,

@@ -10,8 +10,10 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional
+from transformers.pytorch_utils import Conv1D
 
 from exo2ego.data.batch import PackedText
+from exo2ego.models.decoder import AttentionForm
 from exo2ego.models.splice import splice
 
 
@@ -38,8 +40,9 @@ class Language(nn.Module):
     def read(self, prefix: Sequence[int], visual: Tensor | None, text: PackedText) -> Tensor:
         """Hidden states of the text, float[B, L, D], given the video's tokens float[B, N, D]."""
         inputs = splice(self.model.get_input_embeddings(), prefix, visual, text)  # type: ignore[operator]
+        masks = AttentionForm.of(self.model).masks(inputs.mask, inputs.positions, inputs.positions)
         out: Any = self.model(
-            inputs_embeds=inputs.embeds, attention_mask=inputs.mask, position_ids=inputs.positions, use_cache=False
+            inputs_embeds=inputs.embeds, attention_mask=masks, position_ids=inputs.positions, use_cache=False
         )
         hidden: Tensor = out.last_hidden_state[:, inputs.prefix_length :]
         return hidden
@@ -61,14 +64,19 @@ def add_lora(language: Language, spec: LoraSpec) -> None:
     from peft import LoraConfig, inject_adapter_in_model
 
     config = LoraConfig(
-        r=spec.rank, lora_alpha=spec.alpha, lora_dropout=spec.dropout, target_modules=linear_names(language.model)
+        r=spec.rank,
+        lora_alpha=spec.alpha,
+        lora_dropout=spec.dropout,
+        target_modules=linear_names(language.model),
+        fan_in_fan_out=any(isinstance(module, Conv1D) for module in language.model.modules()),
     )
     inject_adapter_in_model(config, language.model)
 
 
 def linear_names(model: nn.Module) -> list[str]:
-    """Last parts of the names of all linear layers, sorted."""
-    return sorted({name.rsplit(".", 1)[-1] for name, module in model.named_modules() if isinstance(module, nn.Linear)})
+    """Last parts of the names of all linear layers, sorted; GPT-2 writes its own as `Conv1D`."""
+    linear = (nn.Linear, Conv1D)
+    return sorted({name.rsplit(".", 1)[-1] for name, module in model.named_modules() if isinstance(module, linear)})
 
 
 def fold_lora(language: Language) -> None:

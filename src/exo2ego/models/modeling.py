@@ -12,6 +12,7 @@ from transformers import AutoModel, AutoModelForImageTextToText, AutoProcessor, 
 from transformers.modeling_outputs import BaseModelOutputWithPooling, CausalLMOutputWithPast
 
 from exo2ego.models.configuration import Exo2EgoConfig, register_configs
+from exo2ego.models.decoder import build_decoder, build_head, word_vectors_name
 from exo2ego.models.encoder import VideoEncoder, build_encoder
 from exo2ego.models.mapping import build_mapping
 from exo2ego.models.processing import Exo2EgoProcessor
@@ -55,7 +56,7 @@ class Exo2EgoModel(Exo2EgoPreTrainedModel):
                 blocks=config.mapping_blocks,
                 residual=config.mapping_residual,
             )
-        self.language_model = AutoModel.from_config(config.text_config)
+        self.language_model: Any = build_decoder(config.text_config)
         self.post_init()
 
     def encoder(self) -> VideoEncoder:
@@ -112,12 +113,12 @@ class Exo2EgoModel(Exo2EgoPreTrainedModel):
 class Exo2EgoForConditionalGeneration(Exo2EgoPreTrainedModel, GenerationMixin):  # type: ignore[misc]
     """The model users load: answers in text about an egocentric video."""
 
-    _tied_weights_keys: ClassVar[dict[str, str]] = {"lm_head.weight": "model.language_model.embed_tokens.weight"}
-
     def __init__(self, config: Exo2EgoConfig) -> None:
         super().__init__(config)
         self.model = Exo2EgoModel(config)
-        self.lm_head = nn.Linear(config.text_config.hidden_size, config.text_config.vocab_size, bias=False)
+        self.lm_head = build_head(config.text_config)
+        words = word_vectors_name(self.model.language_model)
+        self._tied_weights_keys = {"lm_head.weight": f"model.language_model.{words}.weight"}
         self.post_init()
 
     def get_input_embeddings(self) -> nn.Module:
