@@ -165,7 +165,8 @@ def test_card_and_page_hold_one_table_and_it_is_that_of_the_csv(shown: Shown) ->
         assert row_of["figure (percent)"].startswith(ours["figure"])
         for row in (ours, theirs):
             value, low, high = (percent(float(row[name])) for name in ("value", "low", "high"))
-            assert row_of[row["run"]] == f"{value} [{low}, {high}]"
+            marked = "~" if row["chance"] and float(row["low"]) <= float(row["chance"]) else ""
+            assert row_of[row["run"]] == f"{value}{marked} [{low}, {high}]"
         gained = row_of["random (one) minus random (other)"]
         assert gained.startswith(f"{100 * float(theirs['gain']):+.1f} [")
         assert row_of["n"] == ours["n"]

@@ -2,6 +2,7 @@
 
 import csv
 import html
+import io
 import json
 import re
 import shutil
@@ -12,10 +13,12 @@ from typing import Any
 
 import pytest
 from bench_fakes import FakeModel, sees_the_kind
+from rich.console import Console
 
 from exo2ego.bench import models
 from exo2ego.bench.baselines import RandomModel
 from exo2ego.bench.model import AnswerModel
+from exo2ego.bench.report_table import tables
 from exo2ego.cli import demo as verb
 from exo2ego.cli.demo_bench import CONTENDERS, measure, score_rows
 from exo2ego.cli.demo_examples import Answer, Example, examples_file
@@ -126,12 +129,26 @@ def test_the_pages_table_holds_the_figures_of_scores_json(demo: Demo) -> None:
         for column, name in enumerate(CONTENDERS, start=1):
             score = scores[name][key]
             value, low, high = (f"{100 * score[part]:.1f}" for part in ("value", "low", "high"))
-            assert row[column] == f"{value} [{low}, {high}]"
+            marked = "~" if score["low"] <= score["chance"] else ""
+            assert row[column] == f"{value}{marked} [{low}, {high}]"
         difference = 100 * (scores["ours"][key]["value"] - scores["no-teacher"][key]["value"])
         assert row[5].startswith(f"{difference:+.1f} [")
         cells = dict(zip(titles, row, strict=True))
         assert cells["n"] == str(scores["ours"][key]["n"])
         assert cells["chance"] == f"{100 * scores['ours'][key]['chance']:.1f}"
+
+
+def test_what_is_not_above_chance_is_marked_on_the_page_and_in_the_terminal(demo: Demo) -> None:
+    """By its interval, figure by figure and model by model; the guess always, or the mark would mean nothing."""
+    report = verb.comparison(demo)
+    titles, *rows = cells_of(demo.report.read_text())
+    place = titles.index("random")
+    assert all("~ [" in row[place] for row in rows)
+    assert any("~ [" not in row[1] for row in rows)
+    assert "~ not above chance: the interval reaches it." in demo.report.read_text()
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(*(table for table in tables(report) if "random" in [column.header for column in table.columns]))
+    assert "~ not above chance: the interval reaches it" in console.export_text()
 
 
 def test_the_only_gain_shown_is_that_over_the_start_without_a_teacher(demo: Demo) -> None:

@@ -65,6 +65,7 @@ def report(example: Example, log: Path) -> DemoReport:
                 ["egoschema accuracy [untold]", "1.0 [0.0, 2.0]", "1.0 [0.0, 2.0]", "+0.0 [0.0, 0.0]", "20.0", "4"],
             ),
         ],
+        legend="~ <not> above chance",
         note="Simulated data: no figure here may stand beside a published one.",
         commands=['exo2ego ask demo/examples/clip-1.mp4 "What am I doing?" --model demo/models/ours'],
     )

@@ -56,6 +56,7 @@ def test_texts_of_the_data_are_escaped(report: DemoReport) -> None:
     assert "&lt;b&gt;cup&lt;/b&gt; &amp; puts" in page
     assert "<b>cup" not in page
     assert "&lt;shipped&gt;" in page
+    assert "~ &lt;not&gt; above chance" in page
 
 
 def test_the_same_curves_draw_the_same_bytes(report: DemoReport) -> None:

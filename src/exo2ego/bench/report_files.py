@@ -8,6 +8,7 @@ from exo2ego.bench.files import write_text
 from exo2ego.bench.report import Report
 from exo2ego.bench.report_html import page
 from exo2ego.bench.report_text import (
+    LEGEND,
     bias_lines,
     cells,
     data_note,
@@ -44,7 +45,7 @@ def as_markdown(report: Report) -> str:
     lines += [
         "",
         "Intervals: 95 % bootstrap by recording; p: sign flips by recording, not corrected for the number of figures. "
-        "Unparsed answers are wrong; unscored items are left out.",
+        f"Unparsed answers are wrong; unscored items are left out. {LEGEND}.",
         "",
     ]
     lines += [f"- {card}" for card in run_lines(report)]

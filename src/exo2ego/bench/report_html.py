@@ -4,7 +4,7 @@ import jinja2
 
 from exo2ego.bench.report import Report
 from exo2ego.bench.report_charts import bars, radar
-from exo2ego.bench.report_text import bias_lines, cells, data_note, header, lost_lines, run_lines
+from exo2ego.bench.report_text import LEGEND, bias_lines, cells, data_note, header, lost_lines, run_lines
 
 _PAGE = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True).from_string(
     """<!doctype html>
@@ -36,7 +36,8 @@ tr.headline td { font-weight: 600; }
 </table></div>
 <p class="note">Percent, with 95 % bootstrap intervals by recording. Differences are paired, on the items that both runs
 scored; p is a permutation test by recording, not corrected for the number of figures. Unparsed answers count as wrong;
-unscored items (bad video, outage) are left out. Dotted line: chance.</p>
+unscored items (bad video, outage) are left out. Dotted line: chance;
+{{ legend }}.</p>
 {% if published %}
 <h2>Published by others (not measured here)</h2>
 <table class="words"><tr><th>figure</th><th>percent</th><th>who</th><th>protocol, caution</th></tr>
@@ -67,6 +68,7 @@ def page(report: Report) -> str:
     parts = [row for row in report.rows if set(row.groups) in ({"told"}, {"kind"})]
     return _PAGE.render(
         note=data_note(report),
+        legend=LEGEND,
         radar=radar(report, whole),
         bars=bars(report, whole) if whole else "",
         parts=bars(report, parts) if parts else "",

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from exo2ego.bench.report import Report, Row
-from exo2ego.bench.report_text import shown, shown_gain
+from exo2ego.bench.report_text import LEGEND, beside_chance, shown_gain
 from exo2ego.records import Score
 
 RUNS_ACROSS = 3
@@ -36,7 +36,8 @@ def _first_rows(report: Report) -> list[Row]:
 def _figures(report: Report, rows: Sequence[Row], places: range) -> Table:
     protocols = dict.fromkeys(row.name.partition(" (")[2].rstrip(")") for row in rows)
     out = Table(
-        title="EgoBench, percent with 95 % intervals", caption="protocols: " + "; ".join(filter(None, protocols))
+        title="EgoBench, percent with 95 % intervals",
+        caption=LEGEND + "\nprotocols: " + "; ".join(filter(None, protocols)),
     )
     out.add_column("figure", overflow="fold")
     for name in (*(report.runs[place] for place in places), "chance", "items"):
@@ -46,7 +47,7 @@ def _figures(report: Report, rows: Sequence[Row], places: range) -> Table:
             out.add_section()
         given = [score for score in row.scores if score is not None]
         chance = given[0].chance
-        values = [_two_lines(shown(row.scores[place])) for place in places]
+        values = [_two_lines(beside_chance(row.scores[place])) for place in places]
         cells = [_title(row), *values, "–" if chance is None else f"{100 * chance:.1f}", _items(given)]
         out.add_row(*cells, style="bold" if row.headline else None)
     return out

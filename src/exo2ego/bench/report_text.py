@@ -7,6 +7,9 @@ from exo2ego.bench.shuffle import PositionBias
 from exo2ego.bench.tasks import TASKS
 from exo2ego.records import Score
 
+MARK = "~"
+LEGEND = f"{MARK} not above chance: the interval reaches it"
+
 
 def bias_line(bias: PositionBias) -> str:
     """What asking in several orders showed, in one line."""
@@ -22,11 +25,17 @@ def bias_line(bias: PositionBias) -> str:
     )
 
 
-def shown(score: Score | None) -> str:
-    """`61.3 [57.0, 65.5]`: percent with its interval; a dash where there is none."""
+def shown(score: Score) -> str:
+    """`61.3 [57.0, 65.5]`: percent with its interval."""
+    return f"{100 * score.value:.1f} [{100 * score.low:.1f}, {100 * score.high:.1f}]"
+
+
+def beside_chance(score: Score | None) -> str:
+    """As `shown`, and `21.3~ [18.0, 24.5]` where the interval reaches chance; a dash where there is no score."""
     if score is None:
         return "–"
-    return f"{100 * score.value:.1f} [{100 * score.low:.1f}, {100 * score.high:.1f}]"
+    reaches = score.chance is not None and score.low <= score.chance
+    return shown(score).replace(" ", f"{MARK} ", 1) if reaches else shown(score)
 
 
 def shown_gain(gain: Gain | None) -> str:
@@ -49,7 +58,7 @@ def cells(row: Row) -> list[str]:
     chance = given[0].chance
     return [
         row.label,
-        *(shown(score) for score in row.scores),
+        *(beside_chance(score) for score in row.scores),
         *(shown_gain(gain) for gain in row.gains[1:]),
         "–" if chance is None else f"{100 * chance:.1f}",
         _each(score.n for score in given),

@@ -146,7 +146,7 @@ def comparison(demo: Demo) -> "Report":
 def write_report(demo: Demo) -> None:
     """The last station: the HTML page, and the bench's own report beside it."""
     from exo2ego.bench.report_files import write_report as write_bench_report
-    from exo2ego.bench.report_text import data_note
+    from exo2ego.bench.report_text import LEGEND, data_note
     from exo2ego.cli.demo_examples import examples_file, read_examples
     from exo2ego.cli.demo_report import DemoReport, render
 
@@ -158,6 +158,7 @@ def write_report(demo: Demo) -> None:
         examples=read_examples(examples_file(demo)),
         titles=titles,
         rows=rows,
+        legend=LEGEND,
         note=data_note(report),
         commands=ask_lines(demo),
     )

@@ -47,6 +47,8 @@ class DemoReport:
     titles: Sequence[str]
     rows: Sequence[tuple[bool, Sequence[str]]]
     """(is headline, cells), as `titles`."""
+    legend: str
+    """What the marks in the cells mean."""
     note: str
     """One sentence on whose data this is."""
     commands: Sequence[str]

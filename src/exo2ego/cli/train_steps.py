@@ -14,9 +14,7 @@ from exo2ego.training.recipes import RECIPES
 from exo2ego.training.run import stage_of
 
 
-def chosen_recipe(
-    name: str, stage: str, changes: Mapping[str, float], precision: Precision | None = None
-) -> Recipe:
+def chosen_recipe(name: str, stage: str, changes: Mapping[str, float], precision: Precision | None = None) -> Recipe:
     """The named recipe with other fields of `Optim` in one stage, or another precision; InputError for unknown names
     or values.
 
