@@ -11,6 +11,7 @@ import pytest
 import exo2ego
 
 SRC = Path(exo2ego.__file__).parent
+BENCHMARKS = SRC.parent.parent / "benchmarks"
 ORDER = ("sim", "data", "models", "training", "inference", "bench", "cli")
 BELOW_ALL = {"records", "errors", "ctrl_c"}
 """Modules that every package may use; they import nothing but `errors` themselves."""
@@ -86,9 +87,15 @@ def test_the_lowest_modules_import_nothing_of_ours_but_errors() -> None:
 
 
 def test_only_the_simulation_knows_its_truth() -> None:
-    """`truth.jsonl` is for checks: what reads it elsewhere would train on answers or score with them."""
-    knowing = {named(file) for file in modules() if "truth.jsonl" in file.read_text(encoding="utf-8")}
-    assert knowing == {"sim/export.py"}
+    """`truth.jsonl` is for checks: what reads it elsewhere would train on answers or score with them.
+
+    One measurement may: the supervised probe, which asks whether the pictures hold the truth at all.
+    """
+    places = [SRC, BENCHMARKS, BENCHMARKS.parent / "scripts"]
+    assert all(place.is_dir() for place in places)
+    files = [file for place in places for file in sorted(place.rglob("*")) if file.suffix in (".py", ".sh", "")]
+    knowing = {file for file in files if file.is_file() and "truth.jsonl" in file.read_text(encoding="utf-8")}
+    assert knowing == {SRC / "sim/export.py", BENCHMARKS / "sim_probe.py"}
 
 
 @pytest.mark.parametrize("library", sorted(IMPORTERS))
