@@ -238,3 +238,18 @@ def test_a_tree_with_downscaled_videos_only_gives_the_same_clips(
     full = {path.name: path.read_bytes() for path in (tmp_path / "full").glob("*.tar")}
     assert full
     assert full == {path.name: path.read_bytes() for path in (tmp_path / "small").glob("*.tar")}
+
+
+@pytest.mark.gl
+def test_the_check_of_downloads_finds_no_fault(
+    tiny_world: Path, small_only: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every needed video opens and is as long as its take says, in seconds and in rows of clocks, in both layouts."""
+    for number, root in enumerate((tiny_world / "ego_exo4d", small_only)):
+        command = ["data", "check", str(root), "--out", str(tmp_path / f"check{number}"), "--splits", "train", "val"]
+        assert main(command) == 0, capsys.readouterr().out
+        said = capsys.readouterr().out
+        assert "needed: 6 videos of 2 takes; there: 6, readable: 6 " in said
+        assert "bad: 0, missing: 0" in said
+        assert "clock tables there: 2\n" in said
+        assert "fault" not in said
