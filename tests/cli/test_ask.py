@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from coded_video import audio_only, make_video, steady, turned
 from exo2ego.cli import ask, common
 from exo2ego.cli.__main__ import main
 from exo2ego.errors import EnvironmentUnfitError
+from exo2ego.models import weights
 
 WHOLE = make_video(steady(100), gop=10)
 CUT_SHORT = make_video(steady(100), gop=10, container="matroska")[: len(WHOLE) * 2 // 3]
@@ -46,6 +48,23 @@ def test_the_answer_alone_is_on_stdout_and_the_model_is_named(
     assert out.strip()
     assert err == "exo2ego: answered by the shipped third-person start, which has seen no first-person video\n"
     assert asked(capsys, stored(), "What am I doing?")[1] == out, "greedy decoding answers the same twice"
+
+
+def test_shipped_weights_with_a_flipped_bit_never_answer(
+    stored: Writer, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last bit of the last weight: nothing else would notice."""
+    assets = Path(shutil.copytree(weights.ASSETS, tmp_path / "assets"))
+    monkeypatch.setattr(weights, "ASSETS", assets)
+    monkeypatch.setattr(weights, "START", assets / "start")
+    assert asked(capsys, stored(), "What am I doing?")[0] == 0
+    file = assets / "start" / "model.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-4] ^= 1
+    file.write_bytes(content)
+    code, out, err = asked(capsys, stored(), "What am I doing?")
+    assert (code, out) == (2, "")
+    assert err == f"exo2ego: {file} differs from its checksum; reinstall exo2ego\n"
 
 
 def test_the_demos_model_is_pointed_out_where_there_is_one(

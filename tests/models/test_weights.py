@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from exo2ego.errors import CheckpointError, ChecksumError, MissingFileError
 from exo2ego.models.roles import MappingSpec, Roles
-from exo2ego.models.weights import check_assets, export, load_model_folder, load_roles, save_roles
+from exo2ego.models.weights import START, check_assets, export, load_model_folder, load_roles, save_roles
 
 MAPPING = MappingSpec(width=16, blocks=1)
 
@@ -99,6 +99,16 @@ def test_assets_are_compared_with_their_checksums(tmp_path):
     (tmp_path / "manifest.json").unlink()
     with pytest.raises(MissingFileError, match=r"manifest\.json is missing: the shipped weights are not installed"):
         check_assets(tmp_path)
+
+
+def test_the_shipped_start_is_small_and_says_where_it_came_from():
+    """What stands in the package: at most 12 MB, and a provenance that is about these very files."""
+    sizes = {path.name: path.stat().st_size for path in START.rglob("*") if path.is_file()}
+    assert 1_000_000 < sum(sizes.values()) <= 12_000_000
+    found = json.loads((START / "PROVENANCE.json").read_text())
+    assert found["bytes"] == sum(sizes.values()) - sizes["PROVENANCE.json"]
+    assert {"recipe", "seed", "commit", "nearest_commit", "data_sha256", "commands", "stages", "metrics"} <= set(found)
+    assert all(stage["hours"] > 0 for stage in found["stages"].values())
 
 
 def test_weights_of_another_size_are_refused_in_one_line(roles, start_processor, tmp_path, capfd):

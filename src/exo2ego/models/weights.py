@@ -93,7 +93,7 @@ def load_model_folder(folder: Path) -> LoadedModel:
     folder = Path(folder)
     require_model(folder)
     if folder.resolve().is_relative_to(ASSETS):
-        check_assets()
+        check_assets(ASSETS)
     with reading(folder), quiet_transformers():
         model, found = Exo2EgoForConditionalGeneration.from_pretrained(
             folder,
