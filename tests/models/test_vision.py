@@ -1,18 +1,15 @@
-"""Vision towers: shapes, the temporal convolution against Conv3d, and any Hugging Face tower."""
+"""Vision towers: shapes, the temporal convolution against Conv3d."""
 
 import pytest
 import torch
 from torch.nn import functional
-from transformers import CLIPVisionConfig, SiglipVisionConfig
 
 from exo2ego.models.vision import (
     ClipNorm,
     ConvVideoTower,
     Grid,
     TemporalConv,
-    build_vision_tower,
     normalise_frames,
-    prefix_tokens,
 )
 
 
@@ -61,25 +58,6 @@ def test_conv_tower_does_not_mix_the_videos_of_a_batch():
     tower = ConvVideoTower(width=16, stem=8, image_size=32)
     one, other = torch.randn(2, 1, 4, 3, 32, 32)
     torch.testing.assert_close(tower(torch.cat([one, other]))[:1], tower(one), atol=1e-5, rtol=1e-4)
-
-
-def test_clip_tower_drops_the_class_token_and_takes_the_layer_before_the_last():
-    config = CLIPVisionConfig(
-        hidden_size=16, intermediate_size=32, num_hidden_layers=3, num_attention_heads=2, image_size=28, patch_size=14
-    )
-    tower = build_vision_tower(config, select_layer=-2)
-    video = torch.randn(1, 2, 3, 28, 28)
-    assert tower(video).shape == (1, 2, 4, 16)
-    inside = tower.model(pixel_values=video[0], output_hidden_states=True).hidden_states[2][:, 1:]
-    torch.testing.assert_close(tower(video)[0], inside)
-
-
-def test_siglip_tower_has_no_class_token():
-    config = SiglipVisionConfig(
-        hidden_size=16, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2, image_size=28, patch_size=14
-    )
-    assert prefix_tokens(config) == 0
-    assert build_vision_tower(config, select_layer=-2)(torch.randn(1, 2, 3, 28, 28)).shape == (1, 2, 4, 16)
 
 
 def test_normalise_maps_mean_to_zero():

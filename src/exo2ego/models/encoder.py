@@ -35,7 +35,7 @@ def build_encoder(config: Exo2EgoConfig) -> VideoEncoder:
     """A fresh encoder with the shapes of `config`."""
     tower = build_vision_tower(config.vision_config, select_layer=config.vision_feature_layer)
     connector = STCConnector(
-        in_width=config.vision_config.hidden_size,
+        in_width=tower.width,
         out_width=config.text_config.hidden_size,
         depth=config.connector_depth,
         padding=config.connector_padding,

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from exo2ego.models.hf_tower import TransformersVisionTower, build_transformers_tower
+
 CONV_TOWER = "exo2ego_conv"
 """`model_type` of the small convolutional tower; every other model_type is looked up in Transformers."""
 
@@ -122,8 +124,6 @@ class ConvVideoTower(nn.Module):
     others colour takes several times as many clips (docs/results.md).
     """
 
-    prefix_tokens = 0
-
     def __init__(self, *, width: int, stem: int, image_size: int) -> None:
         super().__init__()
         self.width, self.image_size = width, image_size
@@ -152,48 +152,15 @@ class ConvVideoTower(nn.Module):
         return self.image_size // 8, self.image_size // 8
 
 
-class TransformersVisionTower(nn.Module):
-    """Any frame-wise vision model of Transformers (CLIP, SigLIP, DINOv3, ...): one hidden layer, prefix tokens dropped.
-
-    VideoLLaMA2 reads `hidden_states[-2]` without the class token and without the final norm (model.md 1.1).
-    """
-
-    def __init__(self, model: nn.Module, *, select_layer: int, prefix_tokens: int) -> None:
-        super().__init__()
-        self.model = model
-        self.select_layer, self.prefix_tokens = select_layer, prefix_tokens
-
-    def forward(self, video: Tensor) -> Tensor:
-        """float[B, T, 3, H, W] -> float[B, T, P, V]."""
-        batch, frames = video.shape[:2]
-        states = self.model(pixel_values=video.flatten(0, 1), output_hidden_states=True).hidden_states
-        patches: Tensor = states[self.select_layer][:, self.prefix_tokens :]
-        return patches.reshape(batch, frames, *patches.shape[1:])
-
-    def grid(self) -> tuple[int, int]:
-        """Rows and columns of patches of one frame."""
-        config: Any = self.model.config
-        side = int(config.image_size) // int(config.patch_size)
-        return side, side
-
-
 VisionTower = ConvVideoTower | TransformersVisionTower
 
 
 def build_vision_tower(config: Any, *, select_layer: int) -> VisionTower:
-    """Tower from a Hugging Face vision config (or one of model_type `exo2ego_conv`)."""
+    """Tower from a Hugging Face vision config (or one of model_type `exo2ego_conv`). Raises InputError for one that
+    gives no patches of single frames."""
     if config.model_type == CONV_TOWER:
         return ConvVideoTower(width=config.hidden_size, stem=config.stem_width, image_size=config.image_size)
-    from transformers import AutoModel
-
-    model = AutoModel.from_config(config)
-    return TransformersVisionTower(model, select_layer=select_layer, prefix_tokens=prefix_tokens(config))
-
-
-def prefix_tokens(config: Any) -> int:
-    """Tokens before the first patch: class token (CLIP, DINOv3) and register tokens (DINOv3); none in SigLIP."""
-    has_class_token = "siglip" not in config.model_type
-    return int(has_class_token) + int(getattr(config, "num_register_tokens", 0))
+    return build_transformers_tower(config, select_layer)
 
 
 def normalise_frames(frames: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
