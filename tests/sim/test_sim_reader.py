@@ -253,3 +253,4 @@ def test_the_check_of_downloads_finds_no_fault(
         assert "bad: 0, missing: 0" in said
         assert "clock tables there: 2\n" in said
         assert "fault" not in said
+        assert "timesync.csv" not in said, "a note that the table lacks rows"
