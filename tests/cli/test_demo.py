@@ -1,16 +1,25 @@
 """The demo's orchestration: order, resumption after a stop, and refusal of a folder that holds something else."""
 
 import json
-from dataclasses import replace
+import shlex
+import shutil
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
+from coded_video import make_video, steady
 
 from exo2ego.cli import demo as verb
+from exo2ego.cli.__main__ import main
 from exo2ego.cli.demo_examples import Example, examples_file, read_examples
 from exo2ego.cli.demo_steps import ARMS, FULL, SHORT, Demo, claim, demo_recipe
 from exo2ego.data.atomic import write_text
 from exo2ego.errors import InputError, OutputError
+from exo2ego.models.weights import START
 
 
 def counting(calls: list[str], name: str, out: Path) -> verb.Station:
@@ -46,6 +55,107 @@ def test_a_stop_in_a_station_leaves_it_unmarked(demo: Demo, tmp_path: Path, caps
     verb.walk(demo, [first, second])
     assert calls == ["one", "two"]
     assert "[1/2] one: done before" in capsys.readouterr().out
+
+
+@pytest.fixture
+def walked_by(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[Demo, Sequence[verb.Station]], None]], None]:
+    """Lets the demo walk its path in another way; the table at its end is made up."""
+
+    def by(walk: Callable[[Demo, Sequence[verb.Station]], None]) -> None:
+        monkeypatch.setattr(verb, "walk", walk)
+        monkeypatch.setattr(verb, "comparison", lambda demo: None)
+        monkeypatch.setattr("exo2ego.bench.report_table.tables", lambda report: ["(table)"])
+
+    return by
+
+
+def two_stations(out: Path, stands: bool) -> list[verb.Station]:
+    """The first makes its file; the second begins with half of its own, and may stand still there."""
+
+    def second(demo: Demo) -> None:
+        write_text(out / "two.half", "half")
+        while stands:
+            time.sleep(1)
+        write_text(out / "two", "made")
+
+    return [counting([], "one", out), verb.Station(name="two", title="two", run=second, makes=(out / "two",))]
+
+
+def run_until_killed(out: Path) -> None:
+    """`exo2ego demo`, in a process of its own; stands still in its second station."""
+    verb.stations = lambda demo: two_stations(out, stands=True)
+    sys.exit(main(["demo", "--short", "--out", str(out), "--device", "cpu"]))
+
+
+def test_killed_with_9_it_goes_on_at_the_same_station(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    walked_by: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The folder is free again, what was done is not done again, what was begun is."""
+    out = tmp_path / "demo"
+    process = get_context("forkserver").Process(target=run_until_killed, args=(out,), daemon=True)
+    process.start()
+    while not (out / "two.half").exists():
+        assert process.is_alive()
+        time.sleep(0.01)
+    process.kill()
+    process.join()
+    stamp = (out / "one").stat().st_mtime_ns
+    walked_by(verb.walk)
+    monkeypatch.setattr(verb, "stations", lambda demo: two_stations(out, stands=False))
+    monkeypatch.setattr(verb, "ask_lines", lambda demo: [])
+    assert main(["demo", "--short", "--out", str(out), "--device", "cpu"]) == 0
+    said = capsys.readouterr().out
+    assert "[1/2] one: done before\n[2/2] two\n" in said
+    assert (out / "one").stat().st_mtime_ns == stamp
+    assert (out / "two").read_text() == "made"
+
+
+def test_the_printed_lines_answer_when_they_are_pasted(
+    example: Example, tmp_path: Path, walked_by: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Word for word as a shell reads them, from a folder with a blank in its name."""
+    out = tmp_path / "my runs"
+
+    def walk(demo: Demo, path: Sequence[verb.Station]) -> None:
+        shutil.copytree(START, demo.model("ours"))
+        (out / "examples").mkdir()
+        (out / example.video).write_bytes(make_video(steady(20)))
+        write_text(examples_file(demo), json.dumps([asdict(example)]))
+
+    walked_by(walk)
+    assert main(["demo", "--short", "--out", str(out), "--device", "cpu"]) == 0
+    lines = capsys.readouterr().out.partition("ask it yourself:\n")[2].splitlines()
+    assert len(lines) == 2
+    for line in lines:
+        words = shlex.split(line)
+        assert shutil.which(words[0])
+        assert main(words[words.index("ask") :]) == 0
+        assert capsys.readouterr().out.strip()
+
+
+@pytest.mark.parametrize(
+    ("started", "on_the_path", "words"),
+    [
+        ("bin/exo2ego", "bin", ["exo2ego"]),
+        ("bin/exo2ego", "", ["bin/exo2ego"]),
+        ("bin/exo2ego", "other", ["bin/exo2ego"]),
+        ("src/exo2ego/__main__.py", "", [sys.executable, "-m", "exo2ego"]),
+    ],
+)
+def test_lines_to_paste_start_the_same_installation(
+    started: str, on_the_path: str, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not another one that the shell would find first, nor a file that it cannot start."""
+    for folder in ("bin", "other"):
+        write_text(tmp_path / folder / "exo2ego", "#!/bin/sh\n")
+        (tmp_path / folder / "exo2ego").chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path / on_the_path) if on_the_path else "")
+    monkeypatch.setattr(sys, "argv", [started, "demo"])
+    assert verb.own_command() == words
 
 
 def test_the_path_goes_from_simulation_to_report(demo: Demo) -> None:
@@ -99,8 +209,6 @@ def test_short_is_smaller_in_everything() -> None:
 
 
 def test_the_lines_to_paste_name_real_files(demo: Demo, example: Example) -> None:
-    from dataclasses import asdict
-
     write_text(examples_file(demo), json.dumps([asdict(example)]))
     assert read_examples(examples_file(demo)) == [example]
     lines = verb.ask_lines(demo)

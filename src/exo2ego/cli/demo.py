@@ -123,15 +123,23 @@ def how_made(demo: Demo) -> list[tuple[str, str]]:
     ]
 
 
+def own_command() -> list[str]:
+    """The words that start this very installation in the shell at hand."""
+    found = shutil.which("exo2ego")
+    if found is not None and Path(found).resolve() == Path(sys.argv[0]).resolve():
+        return ["exo2ego"]
+    # `python -m exo2ego`: a file that no shell starts
+    return [sys.executable, "-m", "exo2ego"] if sys.argv[0].endswith(".py") else [sys.argv[0]]
+
+
 def ask_lines(demo: Demo) -> list[str]:
-    """Two lines to paste: they name the command as this shell can find it."""
+    """Two lines to paste."""
     from exo2ego.cli.demo_examples import examples_file, read_examples
 
-    command = "exo2ego" if shutil.which("exo2ego") else sys.argv[0]
     first, *_, last = read_examples(examples_file(demo)) * 2
     asked = ((first, first.answers[0]), (last, last.answers[-1]))
     return [
-        shlex.join([command, "ask", str(demo.out / example.video)])
+        shlex.join([*own_command(), "ask", str(demo.out / example.video)])
         + f' "{answer.question}" '
         + shlex.join(["--model", str(demo.model("ours"))])
         for example, answer in asked
