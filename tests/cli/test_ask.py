@@ -162,7 +162,8 @@ def test_what_is_no_whole_video_is_one_line(
         (["Why?", "--video-limit-s", "0.00001"], "took longer than 1e-05 s and was stopped"),
         (["Why?", "--model", "."], "holds no exported model"),
         (["Why " * 3000], "tokens, and the model has room for"),
-        ([], "the following arguments are required: question"),
+        ([], "question: it is missing; ask something, e.g. exo2ego ask "),
+        (["What", "am", "I", "doing?"], "question: put it in quotes: exo2ego ask "),
     ],
 )
 def test_nonsense_is_one_line(stored: Writer, capsys: pytest.CaptureFixture[str], words: list[str], says: str) -> None:
@@ -176,8 +177,21 @@ def test_a_question_with_no_video(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert "video: no file" in capsys.readouterr().err
     assert main(["ask", str(tmp_path), "Why?"]) == 2
     assert "is a folder" in capsys.readouterr().err
-    assert main(["ask", "What am I doing?"]) == 2
-    assert "required: question" in capsys.readouterr().err
+    assert main(["ask"]) == 2
+    assert "video and question: both are missing, e.g. exo2ego ask clip.mp4" in capsys.readouterr().err
+    assert main(["ask", "gone.mp4"]) == 2
+    assert "question: it is missing; ask something, e.g. exo2ego ask gone.mp4 " in capsys.readouterr().err
+    for question in ("What am I doing?", "Why? " * 100):
+        assert main(["ask", question, "--device", "cpu"]) == 2
+        err = capsys.readouterr().err
+        assert "video: it is missing; name one before the question, e.g. exo2ego ask clip.mp4 " in err
+        assert err.count("\n") == 1
+
+
+def test_flags_may_stand_between_the_video_and_the_question(stored: Writer) -> None:
+    args = ask.parse([stored(), "--start-s", "1", "What?", "--json"])
+    assert (args.question, args.start_s, args.json) == ("What?", 1.0, True)
+    assert ask.parse([stored(), "--", "-what?"]).question == "-what?"
 
 
 @pytest.mark.parametrize("marker", ["<video>", "</s>", "<pad>"])

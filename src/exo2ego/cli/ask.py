@@ -1,6 +1,7 @@
 """`exo2ego ask VIDEO QUESTION`: one question about one video. The answer is on stdout, notes for people on stderr."""
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ SHIPPED = "shipped"
 """The `--model` that stands for the weights shipped inside the package."""
 DEMO_MODEL = Path("runs/demo/models/ours")
 """Where `exo2ego demo` leaves the model it trained, unless told otherwise."""
+VIDEO_SUFFIXES = (".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".ts", ".mpg")
+"""What ends like this is meant as a video, also where there is no such file."""
 VIDEO_LIMIT_S = 60.0
 """Reading the header, or the frames, may take so long; a file that hangs the decoder is given up then."""
 SPARSE_S = 2.0
@@ -57,8 +60,9 @@ def parse(argv: Sequence[str]) -> AskArgs:
         description="Ask a question about a first-person video; prints the answer.",
         example='exo2ego ask clip.mp4 "What am I doing?" --model runs/demo/models/ours --start-s 3 --end-s 5',
     )
-    parser.add_argument("video", type=Path, help="a video file")
-    parser.add_argument("question", help="the question, in quotes")
+    parser.usage = "%(prog)s VIDEO QUESTION [options]"
+    # Both at once: argparse would say of `ask "What am I doing?"` that the question is missing.
+    parser.add_argument("words", nargs="*", metavar="VIDEO QUESTION", help="a video file; the question, in quotes")
     parser.add_argument(
         "--model",
         default=SHIPPED,
@@ -76,7 +80,23 @@ def parse(argv: Sequence[str]) -> AskArgs:
         help=f"give a video up whose decoding takes longer than this (default {VIDEO_LIMIT_S:g})",
     )
     parser.add_argument("--json", action="store_true", help="print answer, model, stretch and frame times as JSON")
-    return AskArgs(**vars(parser.parse_args(argv)))
+    options = vars(parser.parse_intermixed_args(argv))
+    video, question = _video_and_question(options.pop("words"))
+    return AskArgs(video=Path(video), question=question, **options)
+
+
+def _video_and_question(words: Sequence[str]) -> tuple[str, str]:
+    """The two words that are no flags; InputError saying which is missing, and how to call it."""
+    if not words:
+        raise InputError('video and question: both are missing, e.g. exo2ego ask clip.mp4 "What am I doing?"')
+    first, *rest = words
+    if not rest and (os.path.isfile(first) or Path(first).suffix.lower() in VIDEO_SUFFIXES):
+        raise InputError(f'question: it is missing; ask something, e.g. exo2ego ask {first} "What am I doing?"')
+    if not rest:
+        raise InputError(f'video: it is missing; name one before the question, e.g. exo2ego ask clip.mp4 "{first}"')
+    if len(rest) > 1:
+        raise InputError(f'question: put it in quotes: exo2ego ask {first} "{" ".join(rest)}"')
+    return first, rest[0]
 
 
 def stretch(args: AskArgs, guard: "Guard") -> VideoSpan:
