@@ -3,7 +3,7 @@
 import argparse
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from exo2ego.bench.model_options import parse_options
 from exo2ego.bench.models import KINDS
 from exo2ego.bench.openai_client import parse_server
 from exo2ego.cli import __main__ as command
-from exo2ego.cli import bench, common, data, train
+from exo2ego.cli import ask, bench, common, data, train
 from exo2ego.cli.bench_common import tasks_named
 from exo2ego.cli.train_steps import chosen_recipe
 from exo2ego.data.download_sizes import parse_bytes
@@ -39,15 +39,21 @@ class Parsed(Exception):
 @pytest.fixture
 def parse_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every verb stops when its command line is understood."""
-    of_argparse, of_tyro = argparse.ArgumentParser.parse_args, common.typed_arguments
+    of_tyro = common.typed_arguments
 
-    def parse_args(self: common.VerbParser, args: Sequence[str] | None = None) -> argparse.Namespace:
-        raise Parsed(of_argparse(self, args))
+    def stopping(name: str) -> Callable[..., argparse.Namespace]:
+        of_argparse = getattr(argparse.ArgumentParser, name)
+
+        def parse_args(self: common.VerbParser, args: Sequence[str] | None = None) -> argparse.Namespace:
+            raise Parsed(of_argparse(self, args))
+
+        return parse_args
 
     def typed_arguments(*form: Any, **more: Any) -> Any:
         raise Parsed(of_tyro(*form, **more))
 
-    monkeypatch.setattr(common.VerbParser, "parse_args", parse_args, raising=False)
+    for name in ("parse_args", "parse_intermixed_args"):
+        monkeypatch.setattr(common.VerbParser, name, stopping(name), raising=False)
     for module in (bench, train):
         monkeypatch.setattr(module, "typed_arguments", typed_arguments)
 
@@ -88,11 +94,16 @@ def known_budget(options: Any) -> None:
     assert options.budget is None or parse_bytes(options.budget) > 0
 
 
+def known_question(options: Any) -> None:
+    ask.video_and_question(options.words)
+
+
 CHECKS = {
     known_tasks: ("tasks",),
     known_model: ("model", "alpha"),
     known_stage: ("recipe", "stage"),
     known_budget: ("budget",),
+    known_question: ("words",),
 }
 """Check -> the options that a verb has where it applies."""
 

@@ -81,11 +81,11 @@ def parse(argv: Sequence[str]) -> AskArgs:
     )
     parser.add_argument("--json", action="store_true", help="print answer, model, stretch and frame times as JSON")
     options = vars(parser.parse_intermixed_args(argv))
-    video, question = _video_and_question(options.pop("words"))
+    video, question = video_and_question(options.pop("words"))
     return AskArgs(video=Path(video), question=question, **options)
 
 
-def _video_and_question(words: Sequence[str]) -> tuple[str, str]:
+def video_and_question(words: Sequence[str]) -> tuple[str, str]:
     """The two words that are no flags; InputError saying which is missing, and how to call it."""
     if not words:
         raise InputError('video and question: both are missing, e.g. exo2ego ask clip.mp4 "What am I doing?"')
