@@ -57,6 +57,17 @@ def screen(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) 
     return drawn
 
 
+@pytest.fixture
+def bars(screen: Callable[[], list[str]]) -> Callable[[], dict[str, str]]:
+    """What it returns tells of every bar that was drawn, by title, how it stood last: `done/total`."""
+
+    def last() -> dict[str, str]:
+        drawn = (re.fullmatch(r"(.*?) +[━╸╺]+ +(\d+/\S+) \d+:\d\d:\d\d.*", line) for line in screen())
+        return {one[1]: one[2] for one in drawn if one}
+
+    return last
+
+
 def _mount(*words: str) -> None:
     """Skips where this machine does not let the tests mount (only root may)."""
     try:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from exo2ego.bench.report import build, read_runs
 from exo2ego.cli.__main__ import main as exo2ego
 from exo2ego.cli.bench import main
 from exo2ego.errors import InputError, MissingFileError
@@ -34,6 +35,18 @@ def test_run_score_report_on_all_tasks(bench_root: Path, tmp_path: Path, capsys:
     assert main(["report", str(tmp_path / "a"), str(tmp_path / "b"), "--out", str(tmp_path / "report")]) == 0
     assert {path.name for path in (tmp_path / "report").iterdir()} == {"report.html", "report.csv", "report.md"}
     assert "egomcq/intra" in capsys.readouterr().out
+
+
+def test_long_work_has_a_bar(bench_root: Path, tmp_path: Path, bars: Callable[[], dict[str, str]]) -> None:
+    """On the real benchmarks every one of these takes from seconds to minutes."""
+    where = ["--root", str(bench_root), "--out", str(tmp_path / "a")]
+    assert main(["run", "--model", "random", "--tasks", "egomcq,egoschema", *where]) == 0
+    assert bars() == {"reading questions": "2/2", "EgoMCQ": "20/20", "EgoSchema": "10/10", "scoring": "10/10"}
+    assert main(["score", str(tmp_path / "a")]) == 0
+    assert bars() == {"scoring": "30/30"}
+    assert main(["report", str(tmp_path / "a"), str(tmp_path / "a"), "--out", str(tmp_path / "report")]) == 0
+    rows = len(build(read_runs([tmp_path / "a"])).rows)
+    assert bars() == {"reading scores": "4/4", "comparing runs": f"{rows}/{rows}"}
 
 
 def test_check_says_what_is_there_and_what_is_missing(bench_root: Path, capsys: pytest.CaptureFixture[str]) -> None:

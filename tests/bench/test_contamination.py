@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exo2ego.bench.contamination import Contamination, as_csv, contamination, held_out_spans
+from exo2ego.bench.contamination import Contamination, as_csv, contamination, held_out_spans, trained_on
 from exo2ego.bench.items import Item
 from exo2ego.bench.tasks import TASKS
 from exo2ego.cli.__main__ import main as exo2ego
@@ -37,7 +38,7 @@ def item(path: str, start_s: float | None = None, end_s: float | None = None, cl
 
 
 def compared(samples: list[ShardSample], one: Item, root: Path = Path("nowhere")) -> Contamination:
-    return contamination(samples, [one], root)
+    return contamination(trained_on(samples), [one], root)
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 9)), max_size=6), st.integers(0, 20), st.integers(1, 20))
@@ -83,12 +84,12 @@ def test_egoschema_windows_give_the_seconds(bench_root: Path) -> None:
     }
     (root / "uid_to_ego4d.json").write_text(json.dumps(windows))
     items = TASKS["egoschema"].load(root)
-    found = contamination([trained("rec1.mp4", 110.0, 150.0), trained("rec1", 140.0, 195.0)], items, root)
+    found = contamination(trained_on([trained("rec1.mp4", 110.0, 150.0), trained("rec1", 140.0, 195.0)]), items, root)
     assert found.same_video == 5  # of the ten with an answer, the odd ones
     assert [(o.item_id, o.overlap_s) for o in found.overlaps if o.overlap_s] == [("q1", 80.0)]
     (root / "uid_to_ego4d.json").write_text(json.dumps({"q1": {"video_uid": "r", "starting_sec": 9, "ending_sec": 1}}))
     with pytest.raises(FormatError, match="start < end"):
-        contamination([], items, root)
+        contamination({}, items, root)
 
 
 def test_what_is_held_out_has_places_where_they_are_known(bench_root: Path, tmp_path: Path) -> None:
@@ -126,6 +127,25 @@ def test_the_command_counts_lists_and_fails_on_demand(
     assert "12 benchmark items are about recordings that were trained on" in told
     assert exo2ego(["bench", "contamination", "--tasks", "epic_mir", *rest[:2], "--root",
                     str(bench_root / "epic_mir"), "--fail"]) == 0  # fmt: skip
+
+
+def test_shards_and_questions_are_read_under_bars(
+    bench_root: Path, tmp_path: Path, bars: Callable[[], dict[str, str]]
+) -> None:
+    video = tmp_path / "vid2.mp4"
+    write_video(video, np.zeros((16, 16, 16, 3), dtype=np.uint8), 8.0)
+    for name in ("a", "b"):
+        planned = [Planned(sample=trained("vid2.mp4", 0.0, 2.0, key=name), videos=(("video", str(video)),))]
+        build_shards(tmp_path / name, planned, ClipFormat(), settings={}, report={})
+    sets = ["--train", str(tmp_path / "a"), str(tmp_path / "b")]
+    assert main(["contamination", "--tasks", "egomcq,epic_mir", "--root", str(bench_root), *sets]) == 0
+    clips = len(TASKS["epic_mir"].load(bench_root / "epic_mir"))
+    assert bars() == {
+        "reading questions": "2/2",
+        "reading shards": "2/2",
+        "comparing egomcq": "20/20",
+        "comparing epic_mir": f"{clips}/{clips}",
+    }
 
 
 def test_a_task_without_questions_is_named_and_the_others_are_listed(

@@ -1,15 +1,18 @@
 """Sentence similarity with a tiny encoder made here: no network, cosines as numpy computes them, clear refusals."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from bench_fakes import FakeModel
 
+from exo2ego.bench import similarity
 from exo2ego.bench.run import RunSettings, run
 from exo2ego.bench.score import score_folder
 from exo2ego.bench.similarity import cosines, similarity_run
 from exo2ego.bench.tasks import TASKS
+from exo2ego.cli.bench import main
 from exo2ego.errors import InputError, MissingFileError
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "cup", "box", "hat", "in", "the", "sink"]
@@ -63,6 +66,26 @@ def test_a_run_gets_its_figure(bench_root: Path, tmp_path: Path, encoder: Path) 
     expected = cosines([("a cup", item.options[0]) for item in task.load(root)], encoder)
     assert score.value == pytest.approx(sum(expected) / 8, abs=1e-5)
     assert score.name == f"qaego4d_open sentence similarity (open, {name})"
+
+
+def test_texts_are_embedded_in_parts_under_a_bar(
+    bench_root: Path,
+    tmp_path: Path,
+    encoder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    bars: Callable[[], dict[str, str]],
+) -> None:
+    pairs = [("a cup", "hat"), ("in the sink", "hat"), ("a cup", "a box in the sink")]
+    whole, told = cosines(pairs, encoder), []
+    monkeypatch.setattr(similarity, "TEXTS_AT_ONCE", 3)
+    assert cosines(pairs, encoder, lambda *at: told.append(at)) == pytest.approx(whole, abs=1e-6)
+    assert told == [(3, 4), (4, 4)]
+    task, root = TASKS["qaego4d_open"], bench_root / "qaego4d"
+    settings = RunSettings(task=task.name, protocol="open", model="fake")
+    run(FakeModel(lambda video, text: 0.0, text="a cup"), task, task.load(root), root, tmp_path / "run", settings)
+    assert main(["judge", str(tmp_path / "run"), "--similarity", str(encoder)]) == 0
+    texts = len({"a cup", *(item.options[0] for item in task.load(root))})
+    assert bars() == {"run: comparing": f"{texts}/{texts}", "scoring": "8/8"}
 
 
 def test_folders_that_hold_no_safe_model_are_one_line(tmp_path: Path, encoder: Path) -> None:

@@ -37,6 +37,12 @@ def test_clips_then_inspect(tree: Tree, tmp_path: Path, capsys: pytest.CaptureFi
     assert main(clips(tree, out, "--rewrite-subject")) == 0
 
 
+def test_annotations_are_read_under_bars(tree: Tree, tmp_path: Path, bars: Callable[[], dict[str, str]]) -> None:
+    """Those of the release are hundreds of megabytes, and every video is looked for on its disk."""
+    assert main(clips(tree, tmp_path / "out")) == 0
+    assert bars() == {"reading annotations": "1/1", "choosing narrations": "7/7", "storing clips": "5/5"}
+
+
 def test_clips_of_some_takes_without_the_quarantined_videos(
     tree: Tree, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tiny_tree import Tree, annotation, description
 
+from exo2ego.data import egoexo4d
 from exo2ego.data.egoexo4d import read_root
 from exo2ego.errors import FormatError, MissingFileError
 
@@ -207,3 +208,16 @@ def test_missing_places(tree: Tree) -> None:
     (tree.root / "takes.json").unlink()
     with pytest.raises(MissingFileError, match=r"takes\.json: no such file"):
         read_root(tree.root)
+
+
+def test_reading_is_told_file_by_file_to_the_end(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In bytes, take by take: one file has most of them."""
+    monkeypatch.setattr(egoexo4d, "TOLD_EVERY", 1)
+    told: list[tuple[int, int]] = []
+    read_root(tree.root, progress=lambda *at: told.append(at))
+    notes = [tree.root / "annotations" / f"atomic_descriptions_{split}.json" for split in ("train", "val")]
+    sizes = [path.stat().st_size for path in (tree.root / "takes.json", *notes)]
+    assert {total for _, total in told} == {sum(sizes)}
+    done = [at for at, _ in told]
+    assert done == sorted(done)
+    assert {0, sizes[0], sizes[0] // len(tree.takes), sum(sizes[:2]), sum(sizes)} <= set(done)

@@ -7,7 +7,7 @@ known but whose place in it is not (a clip under a name of its own) counts as th
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,10 @@ from exo2ego.data.shards import ShardSample
 
 WINDOWS_FILE = "uid_to_ego4d.json"
 TRAINED_SPLIT = "train"
+TOLD_EVERY = 500
+"""Questions between two calls of `progress`."""
+Trained = dict[str, list[tuple[float, float]]]
+"""Recording, as `normal` names it -> the seconds of each sample."""
 _EGOVLP_CHUNK = re.compile(r"videos/([^/]+)/(\d+)\.mp4")
 _LAVILA_CHUNK = re.compile(r"videos/([^/]+)\.mp4/(\d+)\.mp4")
 
@@ -72,25 +76,32 @@ class Contamination:
         return len({overlap.item_id for overlap in self.overlaps if overlap.overlap_s})
 
 
-def contamination(samples: Iterable[ShardSample], items: Sequence[Item], root: Path) -> Contamination:
-    """Compare the samples of the split `train` with the questions of a task.
+def trained_on(samples: Iterable[ShardSample]) -> Trained:
+    """Where the samples of the split `train` lie in their recordings."""
+    found: Trained = {}
+    for sample in samples:
+        if sample.split == TRAINED_SPLIT:
+            found.setdefault(normal(sample.take_uid), []).append((sample.start_s, sample.end_s))
+    return found
+
+
+def contamination(
+    trained: Trained, items: Sequence[Item], root: Path, progress: Callable[[int, int], None] | None = None
+) -> Contamination:
+    """Compare what was trained on with the questions of a task. `progress` is told (questions compared, in all).
 
     Raises:
         FormatError: `uid_to_ego4d.json` is there and damaged.
     """
-    trained: dict[str, list[tuple[float, float]]] = {}
-    count = 0
-    for sample in samples:
-        if sample.split == TRAINED_SPLIT:
-            trained.setdefault(normal(sample.take_uid), []).append((sample.start_s, sample.end_s))
-            count += 1
     windows = read_windows(root / WINDOWS_FILE)
-    found = [
-        _overlap(item, stretch, trained[stretch.video])
-        for item in items
-        for stretch in stretches(item, windows)
-        if stretch.video in trained
-    ]
+    found: list[Overlap] = []
+    for number, item in enumerate(items, 1):
+        for stretch in stretches(item, windows):
+            if stretch.video in trained:
+                found.append(_overlap(item, stretch, trained[stretch.video]))
+        if progress and (number == len(items) or not number % TOLD_EVERY):
+            progress(number, len(items))
+    count = sum(map(len, trained.values()))
     return Contamination(items=len(items), train_samples=count, train_videos=len(trained), overlaps=tuple(found))
 
 

@@ -1,6 +1,6 @@
 """Run folders -> one comparison of runs on the same questions. Needs neither model nor videos."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from exo2ego.errors import InputError
 from exo2ego.records import Score
 
 AVERAGE = "average of headline figures"
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,16 +85,25 @@ class Report:
     """(run, task, what asking in several orders showed)."""
 
 
-def read_runs(folders: Sequence[Path]) -> list[RunScores]:
+def read_runs(folders: Sequence[Path], progress: Progress | None = None) -> list[RunScores]:
     """The scores of each RUN. Runs are named after their model; equal names get their folder's name as well.
+
+    `progress` is told (tasks read, in all).
 
     Raises:
         MissingFileError: a folder is no run, or is not scored yet.
         InputError: two runs answered different items of one task.
     """
-    loaded = [(folder, {scores.task: scores for scores in map(read_scores, run_folders(folder))}) for folder in folders]
-    if not loaded:
+    if not folders:
         raise InputError("no run folder given; name one or more folders that `bench run` wrote")
+    places = [(folder, place) for folder in folders for place in run_folders(folder)]
+    read: dict[Path, dict[str, TaskScores]] = {folder: {} for folder in folders}
+    for done, (folder, place) in enumerate(places, 1):
+        scores = read_scores(place)
+        read[folder][scores.task] = scores
+        if progress:
+            progress(done, len(places))
+    loaded = [(folder, read[folder]) for folder in folders]
     require_same_items(loaded)
     models = [next(iter(tasks.values())).run["model_name"] for _, tasks in loaded]
     names = [
@@ -121,10 +131,16 @@ def require_same_items(loaded: Sequence[tuple[Path, dict[str, TaskScores]]]) -> 
                 )
 
 
-def build(runs: Sequence[RunScores]) -> Report:
-    """Rows of all runs side by side, the average of the headline figures last."""
-    rows = [row for task in TASKS for row in _task_rows(task, runs)]
+def build(runs: Sequence[RunScores], progress: Progress | None = None) -> Report:
+    """Rows of all runs side by side, the average of the headline figures last. `progress`: (figures done, in all)."""
+    told = progress or (lambda done, total: None)
+    total = 1 + sum(len(_shared_out(task, runs)[1]) for task in TASKS)
+    rows: list[Row] = []
+    for row in (row for task in TASKS for row in _task_rows(task, runs)):
+        rows.append(row)
+        told(len(rows), total)
     average = _average(runs)
+    told(total, total)
     every = [scores for run in runs for scores in run.tasks.values()]
     return Report(
         runs=tuple(run.name for run in runs),
@@ -153,32 +169,36 @@ def _official(name: str, every: Sequence[TaskScores]) -> bool:
     return bool(shown) and all(not run.get("simulated") and least <= run.get("items", 0) <= most for run in shown)
 
 
-def _task_rows(task: str, runs: Sequence[RunScores]) -> list[Row]:
+_Table = dict[tuple[str, str], Measure]
+
+
+def _shared_out(task: str, runs: Sequence[RunScores]) -> tuple[list[_Table], list[tuple[str, str]]]:
+    """The figures of a task by name and subset, a table for each run, and the names of all."""
     tables = [_table(run.tasks[task].measures) if task in run.tasks else {} for run in runs]
-    keys = dict.fromkeys(key for table in tables for key in table)
+    return tables, list(dict.fromkeys(key for table in tables for key in table))
+
+
+def _task_rows(task: str, runs: Sequence[RunScores]) -> Iterator[Row]:
+    tables, keys = _shared_out(task, runs)
     every = [scores for run in runs for scores in run.tasks.values()]
     others = TASKS[task].published if _official(task, every) else ()
-    rows = []
     for key in keys:
         measures = [table.get(key) for table in tables]
         shown = next(measure for measure in measures if measure is not None)
-        rows.append(
-            Row(
-                name=shown.score.name,
-                groups=dict(shown.score.groups),
-                headline=shown.headline,
-                apart=TASKS[task].apart,
-                scores=tuple(measure.score if measure else None for measure in measures),
-                gains=_gains([measure.strata if measure else None for measure in measures]),
-                published=tuple(
-                    number for number in others if shown.headline and shown.score.name.startswith(number.measure)
-                ),
-            )
+        yield Row(
+            name=shown.score.name,
+            groups=dict(shown.score.groups),
+            headline=shown.headline,
+            apart=TASKS[task].apart,
+            scores=tuple(measure.score if measure else None for measure in measures),
+            gains=_gains([measure.strata if measure else None for measure in measures]),
+            published=tuple(
+                number for number in others if shown.headline and shown.score.name.startswith(number.measure)
+            ),
         )
-    return rows
 
 
-def _table(measures: Sequence[Measure]) -> dict[tuple[str, str], Measure]:
+def _table(measures: Sequence[Measure]) -> _Table:
     return {(measure.score.name, str(sorted(measure.score.groups.items()))): measure for measure in measures}
 
 

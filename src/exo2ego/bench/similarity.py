@@ -5,6 +5,7 @@ of Transformers (its word vectors are then averaged); weights must be safetensor
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,12 @@ from exo2ego.bench.models import folder_fingerprint
 from exo2ego.errors import EnvironmentUnfitError, InputError, MissingFileError
 
 DIGITS = 6
+TEXTS_AT_ONCE = 256
+"""Texts embedded between two calls of `progress`."""
 
 
-def similarity_run(out: Path, model_dir: Path) -> tuple[str, int]:
-    """Compare every answer of the run in `out` with the right one; writes `similarity.json`.
+def similarity_run(out: Path, model_dir: Path, progress: Callable[[int, int], None] | None = None) -> tuple[str, int]:
+    """Compare every answer of the run in `out` with the right one; writes `similarity.json`. `progress` as `cosines`.
 
     Returns the name of the model in results, and the number of answers.
 
@@ -29,7 +32,7 @@ def similarity_run(out: Path, model_dir: Path) -> tuple[str, int]:
     items, predictions = read_answers(out)
     wanted = list(requests(items, predictions, NO_PROMPT))
     pairs = [(request.predicted, request.answer) for _, request in wanted]
-    values = cosines(pairs, model_dir)
+    values = cosines(pairs, model_dir, progress)
     key = f"{model_dir.resolve().name}#{folder_fingerprint(model_dir)[:8]}"
     known: dict[str, Any] = read_json(out / SIMILARITY_FILE) if (out / SIMILARITY_FILE).exists() else {}
     known[key] = {
@@ -40,8 +43,12 @@ def similarity_run(out: Path, model_dir: Path) -> tuple[str, int]:
     return key, len(wanted)
 
 
-def cosines(pairs: list[tuple[str, str]], model_dir: Path) -> list[float]:
+def cosines(
+    pairs: list[tuple[str, str]], model_dir: Path, progress: Callable[[int, int], None] | None = None
+) -> list[float]:
     """Cosine of the two texts of each pair, -1..1; each different text is embedded once.
+
+    `progress` is told (texts embedded, in all).
 
     Raises:
         MissingFileError, InputError: no such folder, or no sentence model in it.
@@ -64,7 +71,13 @@ def cosines(pairs: list[tuple[str, str]], model_dir: Path) -> list[float]:
     except (OSError, ValueError, KeyError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"--similarity {model_dir}: cannot be loaded ({reason}); it needs safetensors") from error
-    texts = list(dict.fromkeys(text for pair in pairs for text in pair))
-    vectors = model.encode(texts, convert_to_numpy=True, normalize_embeddings=True, show_progress_bar=False)
+    # Texts of like length are padded least together.
+    texts = sorted({text for pair in pairs for text in pair}, key=lambda text: (len(text), text))
+    vectors: list[Any] = []
+    for start in range(0, len(texts), TEXTS_AT_ONCE):
+        part = texts[start : start + TEXTS_AT_ONCE]
+        vectors.extend(model.encode(part, convert_to_numpy=True, normalize_embeddings=True, show_progress_bar=False))
+        if progress:
+            progress(len(vectors), len(texts))
     place = {text: index for index, text in enumerate(texts)}
     return [float(vectors[place[one]] @ vectors[place[two]]) for one, two in pairs]

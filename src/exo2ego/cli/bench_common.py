@@ -1,6 +1,6 @@
 """What the sub-verbs of `exo2ego bench` share: the choice of tasks, and how scores are shown."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,20 +67,26 @@ def load_present(
         InputError, MissingFileError: as `tasks_present`; what `load` raises.
         NoQuestionsError: no task has a question, or a task that was named has none.
     """
+    from exo2ego.cli.common import add_bar, progress
+
     tasks, absent = tasks_present(root, names)
     if absent:
         tell(f"without a folder in {root}, so not {what}: {', '.join(absent)}")
     loaded: list[tuple[Task, Path, list[Item]]] = []
     nothing: NoQuestionsError | None = None
-    for task in tasks:
-        folder = task_root(root, names, task)
-        try:
-            loaded.append((task, folder, load(task, folder)))
-        except NoQuestionsError as error:
-            if names != ALL:
-                raise
-            nothing = error
-            tell(f"without a question, so not {what}: {task.name} ({error})")
+    with progress() as bars:
+        show = add_bar(bars, "reading questions", unit="tasks")
+        for done, task in enumerate(tasks):
+            show(done, len(tasks), task.name)
+            folder = task_root(root, names, task)
+            try:
+                loaded.append((task, folder, load(task, folder)))
+            except NoQuestionsError as error:
+                if names != ALL:
+                    raise
+                nothing = error
+                tell(f"without a question, so not {what}: {task.name} ({error})")
+        show(len(tasks), len(tasks))
     if nothing is not None and not loaded:
         raise nothing
     return loaded
@@ -89,6 +95,21 @@ def load_present(
 def _added_later(name: str) -> bool:
     """Whether `bench judge` has added a figure: it is what the command was given for, so it is shown."""
     return " judge " in name or " sentence similarity " in name
+
+
+def score_all(terminal: "Console", folders: "Sequence[Path]", alpha: float | None = None) -> None:
+    """Scores task folders of a run and prints the headline figures of each, under a bar that counts items."""
+    from exo2ego.bench.run import read_run
+    from exo2ego.bench.score import score_folder
+    from exo2ego.cli.common import add_bar, progress
+
+    counts = [int(read_run(folder).get("items", 0)) for folder in folders]
+    with progress() as bars:
+        show = add_bar(bars, "scoring", unit="items")
+        for number, folder in enumerate(folders):
+            show(sum(counts[:number]), sum(counts), folder.name)
+            print_scores(terminal, score_folder(folder, alpha), folder)
+            show(sum(counts[: number + 1]), sum(counts))
 
 
 def print_scores(terminal: "Console", scores: "TaskScores", out: Path) -> None:

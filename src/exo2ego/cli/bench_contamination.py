@@ -1,6 +1,8 @@
 """`exo2ego bench contamination`: which benchmark questions are about recordings that were trained on."""
 
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,8 +10,12 @@ from exo2ego.errors import InputError, LeakageError
 
 if TYPE_CHECKING:
     from exo2ego.bench.items import Item
+    from exo2ego.data.shards import ShardSample, ShardSet
 
     Loaded = tuple[str, list[Item], Path]
+
+TOLD_EVERY = 500
+"""Samples between two steps of a bar."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,14 +62,18 @@ class ContaminationCommand:
 
     def _compare(self, loaded: "list[Loaded]") -> int:
         """How many items are about a recording that was trained on."""
-        from exo2ego.bench.contamination import as_csv, contamination
+        from exo2ego.bench.contamination import as_csv, contamination, trained_on
         from exo2ego.bench.files import write_text
+        from exo2ego.cli.common import add_bar, progress
         from exo2ego.data.shards import open_shards
 
-        samples = [sample for folder in self.train for sample in open_shards(folder).samples]
+        sets = [open_shards(folder) for folder in self.train]
+        with progress() as bars:
+            trained = trained_on(told_samples(sets, add_bar(bars, "reading shards", unit="samples")))
         concerned = 0
         for task, items, root in loaded:
-            found = contamination(samples, items, root)
+            with progress() as bars:
+                found = contamination(trained, items, root, add_bar(bars, f"comparing {task}", unit="items"))
             concerned += found.same_video
             print(
                 f"{task}: {found.same_video} of {found.items} items are about one of {found.train_videos} trained "
@@ -86,3 +96,12 @@ class ContaminationCommand:
             spans = with_other_names(spans, read_take_names(self.takes))
         write_text(path, dump_held_out(spans))
         print(f"written: {path} ({len(spans)} stretches of {len(spans.by_video)} recordings)")
+
+
+def told_samples(sets: "Sequence[ShardSet]", show: "Callable[[int, int], None]") -> "Iterator[ShardSample]":
+    """The samples of all shards; `show` is told now and then how many were read."""
+    total = sum(map(len, sets))
+    for number, sample in enumerate(chain.from_iterable(shards.samples for shards in sets), 1):
+        yield sample
+        if number == total or not number % TOLD_EVERY:
+            show(number, total)

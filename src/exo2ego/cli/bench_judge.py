@@ -53,10 +53,9 @@ class JudgeCommand:
 
     def _judge(self, folders: list[Path]) -> None:
         from exo2ego.bench.judge import PROMPT_FILE, load_judge, read_prompt
-        from exo2ego.bench.score import score_folder
         from exo2ego.bench.similarity import similarity_run
-        from exo2ego.cli.bench_common import print_scores
-        from exo2ego.cli.common import console
+        from exo2ego.cli.bench_common import score_all
+        from exo2ego.cli.common import add_bar, console, progress
 
         terminal = console()
         prompt = read_prompt(self.prompt or PROMPT_FILE)
@@ -65,10 +64,12 @@ class JudgeCommand:
             if judge is not None:
                 _grade(terminal, folder, judge, self.judge or "", prompt)
             if self.similarity is not None:
-                name, count = similarity_run(folder, self.similarity)
+                with progress() as bars:
+                    show = add_bar(bars, f"{folder.name}: comparing", unit="texts")
+                    name, count = similarity_run(folder, self.similarity, show)
                 terminal.print(f"{folder.name}: {count} answers compared by {name}", markup=False)
             if judge is not None or self.similarity is not None:
-                print_scores(terminal, score_folder(folder), folder)
+                score_all(terminal, [folder])
 
 
 def _grade(terminal: "Console", folder: Path, judge: "Judge", spec: str, prompt: "JudgePrompt") -> None:

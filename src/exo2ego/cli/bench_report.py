@@ -25,10 +25,12 @@ class Report:
         from exo2ego.bench.report_files import write_report
         from exo2ego.bench.report_table import tables
         from exo2ego.bench.report_text import bias_lines, lost_lines, published_lines
-        from exo2ego.cli.common import console
+        from exo2ego.cli.common import add_bar, console, progress
 
         terminal = console()
-        report = build(read_runs(self.runs))
+        with progress() as bars:
+            runs = read_runs(self.runs, add_bar(bars, "reading scores", unit="tasks"))
+            report = build(runs, add_bar(bars, "comparing runs", unit="figures"))
         for table in tables(report):
             terminal.print(table)
         for line in (*bias_lines(report), *lost_lines(report)):

@@ -67,9 +67,8 @@ class Run:
         require_seed(self.seed)
         from exo2ego.bench.models import model_fingerprint
         from exo2ego.bench.run import run_on
-        from exo2ego.bench.score import score_folder
         from exo2ego.bench.tasks.base import require_protocol
-        from exo2ego.cli.bench_common import print_scores
+        from exo2ego.cli.bench_common import score_all
         from exo2ego.cli.common import console, progress
         from exo2ego.records import Usage
 
@@ -88,7 +87,7 @@ class Run:
                 spent = Usage.total(prediction.usage for prediction in kept.values() if prediction.usage)
                 if spent.requests:
                     terminal.print(f"{task.name}: asked with {spent.told()}", markup=False)
-                print_scores(terminal, score_folder(out), out)
+                score_all(terminal, [out])
         return 0
 
     def _engine(self) -> "AbstractContextManager[Engine]":

@@ -26,10 +26,9 @@ class Score:
         """Score every task of the run and print the headline figures."""
         if self.alpha is not None and not math.isfinite(self.alpha):
             raise InputError(f"--alpha {self.alpha}: must be a finite number, usually from 0 to 1")
-        from exo2ego.bench.score import run_folders, score_folder
-        from exo2ego.cli.bench_common import print_scores
+        from exo2ego.bench.score import run_folders
+        from exo2ego.cli.bench_common import score_all
         from exo2ego.cli.common import console
 
-        for folder in run_folders(self.run):
-            print_scores(console(), score_folder(folder, self.alpha), folder)
+        score_all(console(), run_folders(self.run), self.alpha)
         return 0

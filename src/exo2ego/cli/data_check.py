@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exo2ego.cli.common import VerbParser, add_bar, at_least, progress, seconds
-from exo2ego.cli.data_common import DOWNSCALED, add_filters, add_subset, filters_of, subset_of
+from exo2ego.cli.data_common import add_filters, add_subset, filters_of, read_source, subset_of
 
 if TYPE_CHECKING:
     from exo2ego.data.download_needs import TakeNeed
@@ -20,12 +20,11 @@ def main(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
     from exo2ego.data.download_needs import needs
     from exo2ego.data.download_sizes import Sizes
-    from exo2ego.data.egoexo4d import read_root
     from exo2ego.data.jsonfile import write_json
     from exo2ego.data.tree_check_report import QUARANTINE, check_record, check_text, write_quarantine
     from exo2ego.errors import InputError
 
-    dataset = read_root(options.root, DOWNSCALED[options.downscaled])
+    dataset = read_source(options.root, options.downscaled)
     subset = subset_of(options, options.root, dataset)
     found, _ = needs(dataset, filters_of(options), Sizes(options.root, 0.0), subset)
     if not found:

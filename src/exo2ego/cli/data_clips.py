@@ -6,15 +6,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from exo2ego.cli.common import VerbParser, console
+from exo2ego.cli.common import VerbParser, add_bar, console, progress
 from exo2ego.cli.data_common import (
-    DOWNSCALED,
     add_common,
     add_filters,
     add_subset,
     build_with_progress,
     filters_of,
     print_problems,
+    read_source,
     subset_of,
 )
 
@@ -31,7 +31,6 @@ def main(argv: Sequence[str]) -> int:
     options = _parser().parse_args(argv)
     options.command = ("exo2ego", "data", "clips", *argv)
     from exo2ego.data.clips import ClipRule
-    from exo2ego.data.egoexo4d import read_root
     from exo2ego.data.pairs import make_clips
     from exo2ego.data.shard_group import ClipFormat
     from exo2ego.data.shard_writer import plan_pairs
@@ -40,10 +39,12 @@ def main(argv: Sequence[str]) -> int:
         alpha=options.alpha, pool=cast(Literal["annotation", "take"], options.pool), min_width_s=options.min_width
     )
     filters = replace(filters_of(options), rewrite_subject=options.rewrite_subject)
-    dataset = read_root(options.source, DOWNSCALED[options.downscaled])
+    dataset = read_source(options.source, options.downscaled)
     out = console()
     subset = subset_of(options, options.source, dataset)
-    found, report = make_clips(dataset, rule, filters, subset)
+    with progress() as bars:
+        show = add_bar(bars, "choosing narrations", unit="narrations")
+        found, report = make_clips(dataset, rule, filters, subset, progress=show)
     print_problems(dataset)
     print_report(report)
     clip_format = ClipFormat(num_frames=options.frames, size_px=options.size)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from exo2ego.data.shards import ShardSet
     from exo2ego.data.subset import Subset
 
+MB = 1_000_000
 DOWNSCALED: dict[str, bool | None] = {"auto": None, "yes": True, "no": False}
 """`--downscaled` -> what `read_root` takes."""
 
@@ -171,6 +172,15 @@ def _engine(options: argparse.Namespace) -> "Run | None":
     except ImportError as error:
         raise EnvironmentUnfitError(f"--engine ray: {error}; pip install 'exo2ego[ray]'") from None
     return partial(run_on_ray, workers=options.workers, address=options.address)
+
+
+def read_source(root: Path, downscaled: str) -> "EgoExo4D":
+    """An Ego-Exo4D folder, read under a bar; `downscaled` is a name of `DOWNSCALED`."""
+    from exo2ego.data.egoexo4d import read_root
+
+    with progress() as bars:
+        show = add_bar(bars, "reading annotations", unit="MB")
+        return read_root(root, DOWNSCALED[downscaled], lambda done, total: show(-(-done // MB), -(-total // MB)))
 
 
 def print_problems(dataset: "EgoExo4D") -> None:

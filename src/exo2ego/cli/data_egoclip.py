@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exo2ego.cli.common import VerbParser, add_bar, at_least, console, progress
-from exo2ego.cli.data_common import add_common, build_with_progress
+from exo2ego.cli.data_common import MB, add_common, build_with_progress
 
 if TYPE_CHECKING:
     from exo2ego.data.sources.egoclip_select import EgoClipRule, Selection
-
-MB = 1_000_000
 
 
 def main(argv: Sequence[str]) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from exo2ego.cli.common import VerbParser
-from exo2ego.cli.data_common import DOWNSCALED, add_filters, add_subset, filters_of, print_problems, subset_of
+from exo2ego.cli.data_common import add_filters, add_subset, filters_of, print_problems, read_source, subset_of
 
 
 def main(argv: Sequence[str]) -> int:
@@ -15,12 +15,11 @@ def main(argv: Sequence[str]) -> int:
     from exo2ego.data.download_plan import STAGES, PlanSpec, make_plan, needed_files, plan_record
     from exo2ego.data.download_sizes import FULL_PART, SMALL_PART, parse_bytes
     from exo2ego.data.download_text import plan_text
-    from exo2ego.data.egoexo4d import read_root
     from exo2ego.data.jsonfile import write_json
 
     filters = filters_of(options)
     budget = None if options.budget is None else parse_bytes(options.budget)
-    dataset = read_root(options.root, DOWNSCALED[options.downscaled])
+    dataset = read_source(options.root, options.downscaled)
     print_problems(dataset)
     spec = PlanSpec(
         stages=STAGES if options.stage == "all" else (options.stage,),

@@ -5,7 +5,7 @@ Sources: EGO4D/Ego-Exo4D-docs `docs/data/{metadata,takes}.md`, `docs/annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,6 +22,10 @@ ANNOTATED_SPLITS = ("train", "val")
 """Atomic descriptions of the test takes are withheld by Ego-Exo4D."""
 VIDEOS = "frame_aligned_videos"
 DOWNSCALED = "downscaled/448"
+
+TOLD_EVERY = 100
+"""Takes between two calls of `progress`."""
+Progress = Callable[[int, int], None]
 
 PROBLEMS = {
     "bad take": "a row of takes.json is not as it should be; left out",
@@ -78,8 +82,31 @@ class EgoExo4D:
         return dict(Counter(problem.kind for problem in self.problems))
 
 
-def read_root(root: str | Path, downscaled: bool | None = None) -> EgoExo4D:
-    """Reads a download folder.
+class _Reading:
+    """Tells how many bytes of the annotation files are done, as their rows are gone through."""
+
+    def __init__(self, paths: Iterable[Path], progress: Progress | None) -> None:
+        self._sizes = {path: path.stat().st_size for path in paths if path.is_file()}
+        self._progress = progress or (lambda done, total: None)
+        self._done = 0
+
+    def rows(self, path: Path, rows: Collection[Any]) -> Iterator[Any]:
+        """The rows of one file."""
+        size = self._sizes[path]
+        self._tell(0)
+        for number, row in enumerate(rows, 1):
+            yield row
+            if not number % TOLD_EVERY:
+                self._tell(size * number // len(rows))
+        self._done += size
+        self._tell(0)
+
+    def _tell(self, more: int) -> None:
+        self._progress(self._done + more, sum(self._sizes.values()))
+
+
+def read_root(root: str | Path, downscaled: bool | None = None, progress: Progress | None = None) -> EgoExo4D:
+    """Reads a download folder. `progress` is told (bytes of annotations read, in all) now and then.
 
     `downscaled`: take the videos under `downscaled/448` (True), the full ones (False), or for each video the full one
     where it is there and else the downscaled one (None). Whether that is there is not asked.
@@ -90,24 +117,25 @@ def read_root(root: str | Path, downscaled: bool | None = None) -> EgoExo4D:
     if not root.is_dir():
         raise MissingFileError(f"{root}: no such folder; give the folder that holds takes.json")
     problems: list[Problem] = []
-    splits = read_splits(root)
-    known, takes, files = _read_takes(root, splits, downscaled, problems)
-    narrations: list[Narration] = []
     paths = {split: root / "annotations" / f"atomic_descriptions_{split}.json" for split in ANNOTATED_SPLITS}
+    reading = _Reading([root / "takes.json", *paths.values()], progress)
+    splits = read_splits(root)
+    known, takes, files = _read_takes(root, splits, downscaled, problems, reading)
+    narrations: list[Narration] = []
     if not any(path.is_file() for path in paths.values()):
         raise MissingFileError(
             f"{paths['train']}: no such file, nor is there one for val; download --parts annotations"
         )
     for split, path in paths.items():
         if path.is_file():
-            for uid, narration in _read_descriptions(path, split, splits.named, known, problems):
+            for uid, narration in _read_descriptions(path, split, splits.named, known, problems, reading):
                 if uid in takes:
                     narrations.append(narration)
     return EgoExo4D(root=root, takes=takes, files=files, narrations=tuple(narrations), problems=tuple(problems))
 
 
 def _read_takes(
-    root: Path, splits: TakeSplits, downscaled: bool | None, problems: list[Problem]
+    root: Path, splits: TakeSplits, downscaled: bool | None, problems: list[Problem], reading: _Reading
 ) -> tuple[set[str], dict[str, Take], dict[str, TakeFiles]]:
     """All uids that takes.json names, and the takes that can be used."""
     path = root / "takes.json"
@@ -117,7 +145,7 @@ def _read_takes(
     files: dict[str, TakeFiles] = {}
     first_bad: FormatError | None = None
     usable_rows = 0
-    for number, data in enumerate(rows):
+    for number, data in enumerate(reading.rows(path, rows)):
         uid = ""
         try:
             row = Fields(data, f"{path}: row {number}")
@@ -254,12 +282,12 @@ def _inside(fields: Fields, field: str, path: PurePosixPath) -> PurePosixPath:
 
 
 def _read_descriptions(
-    path: Path, split: str, splits: Mapping[str, str], known: set[str], problems: list[Problem]
+    path: Path, split: str, splits: Mapping[str, str], known: set[str], problems: list[Problem], reading: _Reading
 ) -> Iterator[tuple[str, Narration]]:
     table = Fields(load_json(path), str(path)).table("annotations")
     usable_rows = 0
     first_bad: FormatError | None = None
-    for uid in table:
+    for uid in reading.rows(path, table):
         if uid not in known:
             problems.append(Problem(kind="unknown take", take=uid))
             continue

@@ -31,6 +31,8 @@ DROP_REASONS = (
 """Why a narration becomes no clip; it counts under the first that applies, in this order."""
 
 EVERYTHING = Subset()
+TOLD_EVERY = 500
+"""Narrations between two calls of `progress`."""
 ALL_VIEWS: Literal["all"] = "all"
 BEST_VIEW: Literal["best"] = "best"
 WEARER = "Camera-wearer"
@@ -153,8 +155,10 @@ def make_clips(
     filters: FilterRule,
     subset: Subset = EVERYTHING,
     present: Presence | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[list[Clip], FilterReport]:
-    """Clips ordered by take name, then time, and the account of what was left out; `present` as in `judged`.
+    """Clips ordered by take name, then time, and the account of what was left out; `present` as in `judged`,
+    `progress` is told (narrations judged, in all) now and then.
 
     beta and alpha of the clip rule come from the narrations of the splits asked for that are not rejected and lie
     within their take: they measure how densely a take was described, by whomever and about whomever. Takes outside
@@ -167,7 +171,9 @@ def make_clips(
     dropped: Counter[str] = Counter()
     clips: list[Clip] = []
     absent = banned = 0
-    for one in judged(dataset, filters, subset, present):
+    for number, one in enumerate(judged(dataset, filters, subset, present), 1):
+        if progress and (number == len(dataset.narrations) or not number % TOLD_EVERY):
+            progress(number, len(dataset.narrations))
         if one.reason is not None:
             dropped[one.reason] += 1
             continue
