@@ -10,7 +10,7 @@ LLAMA_LIKE = {
     "hidden_size": WIDTH, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2,
     "num_key_value_heads": 2, "head_dim": 16,
 }  # fmt: skip
-GPT_LIKE = {"n_embd": WIDTH, "n_layer": 2, "n_head": 2, "n_positions": 64}
+GPT_LIKE = {"n_embd": WIDTH, "n_layer": 2, "n_head": 2, "n_positions": 128}
 SLIDES_THEN_ALL = {"layer_types": ["sliding_attention", "full_attention"], "sliding_window": 4}
 FAMILIES = {
     "mistral": LLAMA_LIKE | {"sliding_window": None},

@@ -11,6 +11,7 @@ from exo2ego.errors import InputError
 from exo2ego.models.decoder import AttentionForm, build_decoder
 from exo2ego.models.language import Language, LoraSpec, add_lora, fold_lora
 from exo2ego.models.modeling import Exo2EgoForConditionalGeneration
+from exo2ego.models.roles import MappingSpec, Roles
 
 PREFIX = [1, 9, 8]
 TEXTS = [[5, 6, 7, 8, 9, 10], [11, 12], [5, 6, 7, 8, 30, 31, 32, 33]]
@@ -132,3 +133,17 @@ def test_a_window_counts_places_of_the_own_text():
     assert ((masks["sliding_attention"] == 0) == torch.tensor(near).bool()).all()
     assert ((masks["full_attention"] == 0) == seen).all()
     assert set(masks["full_attention"].unique().tolist()) == {least, 0.0}
+
+
+def test_visual_tokens_must_leave_places_for_a_question(config_of):
+    """GPT-2 has 1024 places; more would be an index out of range, and only while training."""
+    config = config_of(mapping="none")
+    config.text_config = text_config("gpt2")
+    tokens = Exo2EgoForConditionalGeneration(config).model.token_grid().tokens
+    config.text_config.n_positions = tokens
+    with pytest.raises(InputError, match=f"{tokens} visual tokens do not fit the {tokens} places .* 'gpt2'"):
+        Exo2EgoForConditionalGeneration(config)
+    config.text_config.n_positions = 2 * tokens
+    start = Exo2EgoForConditionalGeneration(config)
+    with pytest.raises(InputError, match=f"{2 * tokens} visual tokens do not fit"):
+        Roles(start, MappingSpec(width=16, blocks=1))

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from exo2ego.errors import CheckpointError, ChecksumError, MissingFileError
+from exo2ego.errors import CheckpointError, ChecksumError, InputError, MissingFileError
 from exo2ego.models.roles import MappingSpec, Roles
 from exo2ego.models.weights import START, check_assets, export, load_model_folder, load_roles, save_roles
 
@@ -120,3 +120,16 @@ def test_weights_of_another_size_are_refused_in_one_line(roles, start_processor,
     with pytest.raises(CheckpointError, match=rf"1 weights do not fit .*{re.escape(name)}; .*another version"):
         load_model_folder(tmp_path)
     assert "MISMATCH" not in "".join(capfd.readouterr())
+
+
+def test_a_part_that_our_models_cannot_be_made_of_is_told_with_the_folder(roles, start_processor, tmp_path):
+    export(tmp_path / "m", roles, start_processor, MAPPING, student=False)
+    save_roles(tmp_path / "r", roles, start_processor, MAPPING)
+    for folder in (tmp_path / "m", tmp_path / "r"):
+        config = json.loads((folder / "config.json").read_text())
+        config["text_config"] = {"model_type": "bloom", "hidden_size": 32, "n_layer": 1, "n_head": 2, "vocab_size": 40}
+        (folder / "config.json").write_text(json.dumps(config))
+        with pytest.raises(
+            InputError, match=rf"^{re.escape(str(folder))}: a language model of type 'bloom'.*position_ids"
+        ):
+            load_roles(folder, MAPPING)

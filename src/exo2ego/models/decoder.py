@@ -95,6 +95,16 @@ def _objections_to_model(config: Any, model: Any) -> Iterator[str]:
         yield f"its word vectors are {width} wide and its layers {config.hidden_size}"
 
 
+def require_room(config: Any, visual_tokens: int) -> None:
+    """Raises InputError where visual tokens fill all places of the language model: nothing could be asked behind them."""
+    places = getattr(config, "max_position_embeddings", None)
+    if places is not None and visual_tokens >= places:
+        raise InputError(
+            f"{visual_tokens} visual tokens do not fit the {places} places (max_position_embeddings) of the language "
+            f"model of type '{config.model_type}'; use fewer frames, larger patches, or another language model"
+        )
+
+
 def word_vectors_name(model: Any) -> str:
     """Where the word vectors stand in a language model: `embed_tokens`, `wte`, ..."""
     words = model.get_input_embeddings()

@@ -12,7 +12,7 @@ from transformers import AutoModel, AutoModelForImageTextToText, AutoProcessor, 
 from transformers.modeling_outputs import BaseModelOutputWithPooling, CausalLMOutputWithPast
 
 from exo2ego.models.configuration import Exo2EgoConfig, register_configs
-from exo2ego.models.decoder import build_decoder, build_head, word_vectors_name
+from exo2ego.models.decoder import build_decoder, build_head, require_room, word_vectors_name
 from exo2ego.models.encoder import VideoEncoder, build_encoder
 from exo2ego.models.mapping import build_mapping
 from exo2ego.models.processing import Exo2EgoProcessor
@@ -57,6 +57,7 @@ class Exo2EgoModel(Exo2EgoPreTrainedModel):
                 residual=config.mapping_residual,
             )
         self.language_model: Any = build_decoder(config.text_config)
+        require_room(config.text_config, self.token_grid().tokens * (1 if self.ego_to_exo is None else 2))
         self.post_init()
 
     def encoder(self) -> VideoEncoder:

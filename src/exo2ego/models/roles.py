@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from exo2ego.models.configuration import Exo2EgoConfig
+from exo2ego.models.decoder import require_room
 from exo2ego.models.language import Language
 from exo2ego.models.mapping import build_mapping
 from exo2ego.models.modeling import Exo2EgoForConditionalGeneration
@@ -39,6 +40,8 @@ class Roles(nn.Module):
         dim = start.config.text_config.hidden_size
         self.exo = start.model.encoder()
         self.ego = copy.deepcopy(self.exo)
+        # Told now, not after the teacher is trained: the student's LLM reads x and ego_to_exo(x).
+        require_room(start.config.text_config, 2 * self.exo.grid(start.config.num_frames).tokens)
         self.ego_to_exo: nn.Module = build_mapping(
             mapping.kind, dim=dim, width=mapping.width, blocks=mapping.blocks, residual=mapping.residual
         )

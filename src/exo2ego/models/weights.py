@@ -14,7 +14,7 @@ from safetensors.torch import load_model, save_model
 from transformers.utils import logging as transformers_logging
 
 from exo2ego.data.jsonfile import Fields, load_json, write_json
-from exo2ego.errors import CheckpointError, ChecksumError, MissingFileError
+from exo2ego.errors import CheckpointError, ChecksumError, InputError, MissingFileError
 from exo2ego.models.configuration import Exo2EgoConfig
 from exo2ego.models.modeling import Exo2EgoForConditionalGeneration, register
 from exo2ego.models.processing import Exo2EgoProcessor
@@ -57,6 +57,8 @@ def reading(folder: Path) -> Iterator[None]:
     """Turns what Transformers and safetensors raise for damaged files into CheckpointError naming the folder."""
     try:
         yield
+    except InputError as error:  # a part that our models cannot be made of
+        raise InputError(f"{folder}: {error}") from error
     # KeyError, AttributeError and TypeError too: that is how Transformers meets a valid JSON of another shape
     except (SafetensorError, OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -117,7 +119,8 @@ def load_roles(folder: Path, mapping: MappingSpec) -> tuple[Roles, Exo2EgoProces
     folder = Path(folder)
     if not (folder / ROLES).is_file():
         loaded = load_model_folder(folder)
-        return Roles(loaded.model, mapping), loaded.processor
+        with reading(folder):
+            return Roles(loaded.model, mapping), loaded.processor
     require_model(folder)
     with reading(folder):
         config = Exo2EgoConfig.from_pretrained(folder)
@@ -127,7 +130,8 @@ def load_roles(folder: Path, mapping: MappingSpec) -> tuple[Roles, Exo2EgoProces
         raise CheckpointError(
             f"{folder} was trained with {stored}, this recipe has {mapping}; use the recipe it was trained with"
         )
-    roles = Roles(Exo2EgoForConditionalGeneration(config), mapping)
+    with reading(folder):
+        roles = Roles(Exo2EgoForConditionalGeneration(config), mapping)
     try:
         load_model(roles, folder / ROLES, strict=True)
     except (RuntimeError, SafetensorError) as error:
