@@ -22,7 +22,7 @@ PRACTICE_STEPS = 140
 def tiny() -> Recipe:
     """All stages and both baselines; teacher + guidance take as many steps as each baseline."""
     baseline = Optim(steps=TEACHER_STEPS + GUIDANCE_STEPS, batch_size=16, lr=1e-3)
-    # no exo_to_ego and no cycle: with them the same steps give less on nearly every figure (docs/results.md)
+    # no exo_to_ego and no cycle: they gain nothing here, and with a former start they cost (docs/results.md)
     guidance = Objectives(vtg=1.0, answer_kl=1.0, answer_reads="concat", kl=0.1, kl_axis="pooled")
     return Recipe(
         name="tiny",
