@@ -49,14 +49,14 @@ def test_two_processes_log_once_and_finish(tiny_start, pairs, tmp_path):
     places = ["--data", str(pairs.folder), "--init-from", str(tiny_start), "--out", str(tmp_path / "run")]
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
-        [*launcher, "-m", "exo2ego", "train", "--stage", "teacher", *places, "--steps", "4", "--batch-size", "4"],
+        [*launcher, "-m", "exo2ego", "train", "--stage", "teacher", *places, "--steps", "2", "--batch-size", "4"],
         env=os.environ | {"OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert [row["step"] for row in log_of(tmp_path / "run")] == [1, 2, 3, 4]
+    assert [row["step"] for row in log_of(tmp_path / "run")] == [1, 2]
     assert (tmp_path / "run" / "model" / "config.json").is_file()
 
 
@@ -64,7 +64,7 @@ def test_two_processes_log_once_and_finish(tiny_start, pairs, tmp_path):
 def test_two_processes_with_unequal_shares_train_as_one(tiny_start, mixed, tmp_path):
     """A token budget gives batches of any size, some of them of one sample: same samples, same losses, same steps."""
     data = [f"--data={s.name}={s.folders[0]}:{s.weight}" for s in mixed.sources]
-    args = ["--stage", "practice", *data, "--init-from", str(tiny_start), "--steps", "8"]
+    args = ["--stage", "practice", *data, "--init-from", str(tiny_start), "--steps", "4"]
     args += ["--tokens-per-batch", "700", "--bucket-samples", "12"]
     alone, both = (trained(tmp_path / str(n), n, *args) for n in (1, 2))
     assert {row["samples"] % 2 for row in alone} == {0, 1}

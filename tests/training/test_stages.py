@@ -104,9 +104,12 @@ def test_one_batch_can_be_overfitted(one_step):
     for _ in range(60):
         optimizer.zero_grad()
         loss = stage.losses(roles, batch, Objectives())["vtg"]
+        if float(loss.detach()) < 0.15:
+            break
         loss.backward()
         optimizer.step()
-    assert float(loss) < 0.15
+    else:
+        pytest.fail(f"the loss is still {float(loss.detach())}")
 
 
 def test_unknown_stage_lists_the_known_ones(recipe):
