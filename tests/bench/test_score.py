@@ -62,6 +62,25 @@ def test_damaged_files_are_named(scored: Path) -> None:
         score_folder(scored)
 
 
+@pytest.mark.parametrize("damage", ["value", "low", "n", "values", "length", "entry"])
+def test_scores_that_another_hand_changed_are_one_line(scored: Path, damage: str) -> None:
+    """Before, a word among the figures was a traceback in `bench report`, or a figure that was not there."""
+    path = scored / "scores.json"
+    content = json.loads(path.read_text())
+    first = content["measures"][0]
+    if damage == "values":
+        first["strata"][0]["values"][0] = "right"
+    elif damage == "length":
+        first["strata"][0]["values"].pop()
+    elif damage == "entry":
+        first["strata"] = ["none"]
+    else:
+        first["score"][damage] = "high"
+    path.write_text(json.dumps(content))
+    with pytest.raises(FormatError, match=r"scores\.json: damaged \(.*run `exo2ego bench score .*` again"):
+        read_scores(scored)
+
+
 def test_a_run_is_found_from_its_folder_or_from_a_task_folder(scored: Path, tmp_path: Path) -> None:
     assert run_folders(scored) == run_folders(scored.parent) == [scored]
     with pytest.raises(MissingFileError, match="give the --out"):

@@ -15,7 +15,8 @@ from exo2ego.bench.shuffle import PositionBias, elect, position_bias
 from exo2ego.bench.stats import Interval, Stratum
 from exo2ego.bench.tasks import TASKS
 from exo2ego.bench.tasks.base import Measure, ScoreSettings, Task
-from exo2ego.errors import FormatError, MissingFileError
+from exo2ego.data.jsonfile import is_finite
+from exo2ego.errors import FormatError, InputError, MissingFileError
 from exo2ego.records import Prediction, Score
 
 SCORES_FILE = "scores.json"
@@ -141,25 +142,33 @@ def read_scores(out: Path) -> TaskScores:
         raise MissingFileError(f"{path} is not there; run `exo2ego bench score {out}` first")
     content = read_json(path)
     try:
-        measures = tuple(
-            Measure(
-                score=Score(**entry["score"]),
-                strata=tuple(_stratum(stratum) for stratum in entry["strata"]),
-                headline=entry["headline"],
-            )
-            for entry in content["measures"]
-        )
+        measures = tuple(_measure(entry) for entry in content["measures"])
         lost = tuple(
             Quarantine(reason=entry["reason"], item_ids=tuple(entry["item_ids"])) for entry in content["quarantined"]
         )
         bias = None if content["bias"] is None else _bias(content["bias"])
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError, InputError) as error:
         raise FormatError(f"{path}: damaged ({error}); run `exo2ego bench score {out}` again") from error
     record = read_run(out)
     return TaskScores(task=record["task"], run=record, measures=measures, quarantined=lost, bias=bias)
 
 
+def _measure(entry: dict[str, Any]) -> Measure:
+    score = Score(**entry["score"])
+    for name in ("value", "low", "high", "n"):
+        _require_numbers(name, [getattr(score, name)])
+    return Measure(score=score, strata=tuple(map(_stratum, entry["strata"])), headline=entry["headline"])
+
+
+def _require_numbers(name: str, values: Iterable[Any]) -> None:
+    """Raises TypeError for what would fail later, in a table or an average."""
+    for value in values:
+        if not is_finite(value):
+            raise TypeError(f"{name} is {value!r}, no number")
+
+
 def _stratum(entry: dict[str, Any]) -> Stratum:
+    _require_numbers("values", entry["values"])
     return Stratum(**{name: tuple(entry[name]) for name in ("item_ids", "clusters", "values")})
 
 
