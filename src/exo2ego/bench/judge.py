@@ -243,6 +243,9 @@ def load_judge(spec: str) -> Judge:
         return RuleJudge()
     if kind == "openai":
         return ServerJudge(argument)
-    from exo2ego.bench.models import load_model
+    from exo2ego.bench.models import KINDS, load_model
 
+    if kind not in KINDS:
+        forms = ", ".join(known.form for known in KINDS.values())
+        raise InputError(f"--judge {spec}: unknown kind {kind!r}; use rule, or a model that answers: {forms}")
     return ModelJudge(load_model(spec, seed=0))
