@@ -169,7 +169,7 @@ def test_a_local_model_of_transformers_judges_in_process(hf_folder: Callable[[st
 
 
 def test_unknown_judges_are_one_line() -> None:
-    with pytest.raises(InputError, match="^--judge gpt-4: unknown kind 'gpt-4'; use rule, or "):
+    with pytest.raises(InputError, match=r"^--judge gpt-4: unknown kind 'gpt-4'; use rule, or "):
         load_judge("gpt-4")
     with pytest.raises(InputError, match="no http address"):
         load_judge("openai:gpt-4")

@@ -96,7 +96,7 @@ def _objections_to_model(config: Any, model: Any) -> Iterator[str]:
 
 
 def require_room(config: Any, visual_tokens: int) -> None:
-    """Raises InputError where visual tokens fill all places of the language model: nothing could be asked behind them."""
+    """Raises InputError where visual tokens fill all places of the language model: nothing could be asked then."""
     places = getattr(config, "max_position_embeddings", None)
     if places is not None and visual_tokens >= places:
         raise InputError(
