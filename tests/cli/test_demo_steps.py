@@ -11,6 +11,7 @@ import pytest
 from exo2ego.cli import data_clips, data_instruct, demo_steps
 from exo2ego.cli import demo as verb
 from exo2ego.cli.__main__ import main
+from exo2ego.cli.data_common import clip_format_of
 from exo2ego.cli.demo_bench import CONTENDERS, model_spec
 from exo2ego.cli.demo_steps import ARMS, CHANCE_NAME, FULL, MEASURED, SHORT, START_NAME, Demo, demo_recipe
 from exo2ego.data.atomic import held, write_text
@@ -61,8 +62,9 @@ def test_shards_are_built_from_that_world(demo: Demo, monkeypatch: pytest.Monkey
     assert (of_talk.out, of_talk.workers) == (demo.instructions, 3)
     recipe = demo_recipe(SHORT)
     for options in (of_clips, of_talk):
-        assert options.size == recipe.size_px, "frames are stored as large as they are read"
-        assert options.frames >= recipe.num_frames
+        stored = clip_format_of(options)
+        assert stored.size_px == recipe.size_px, "frames are stored as large as they are read"
+        assert stored.num_frames >= recipe.num_frames
 
 
 @pytest.fixture

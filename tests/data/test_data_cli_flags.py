@@ -12,6 +12,7 @@ import pytest
 from egoclip_table import UIDS, clip, write_table
 from tiny_tree import Tree
 
+from exo2ego.cli import data
 from exo2ego.cli.__main__ import main
 from exo2ego.cli.data_common import filters_of, subset_of
 from exo2ego.cli.data_egoclip import _parser as egoclip_parser
@@ -135,6 +136,16 @@ def test_flags_of_clips_reach_the_build(tree: Tree, tmp_path: Path, told_to: Any
     assert settings["filters"] == asdict(FilterRule(rewrite_subject=True, views="best"))
     assert settings["origin"] == "simulated"
     assert {one.sample.text.split()[0] for one in planned} == {"Camera-wearer"}
+
+
+def test_a_recipe_says_how_clips_are_stored(tree: Tree, tmp_path: Path, told_to: Any) -> None:
+    """What `train --recipe paper` reads; a size beside it could only contradict it."""
+    words = ["clips", "--source", str(tree.root), "--out", str(tmp_path / "out"), "--recipe"]
+    assert told_to(shard_writer, "build_shards")([*words, "paper"]).words[2] == ClipFormat(num_frames=16, size_px=336)
+    with pytest.raises(InputError, match=r"^--recipe paper gives frames and size: leave out --frames and --size$"):
+        data.main([*words, "paper", "--size", "64", "--frames", "8"])
+    with pytest.raises(InputError, match=r"^unknown recipe 'papier'; available: tiny, paper, "):
+        data.main([*words, "papier"])
 
 
 def test_without_flags_a_build_is_as_the_help_says(tree: Tree, tmp_path: Path, told_to: Any) -> None:

@@ -12,6 +12,7 @@ from exo2ego.cli.data_common import (
     add_filters,
     add_subset,
     build_with_progress,
+    clip_format_of,
     filters_of,
     print_problems,
     read_source,
@@ -32,9 +33,9 @@ def main(argv: Sequence[str]) -> int:
     options.command = ("exo2ego", "data", "clips", *argv)
     from exo2ego.data.clips import ClipRule
     from exo2ego.data.pairs import make_clips
-    from exo2ego.data.shard_group import ClipFormat
     from exo2ego.data.shard_writer import plan_pairs
 
+    clip_format = clip_format_of(options)
     rule = ClipRule(
         alpha=options.alpha, pool=cast(Literal["annotation", "take"], options.pool), min_width_s=options.min_width
     )
@@ -47,7 +48,6 @@ def main(argv: Sequence[str]) -> int:
         found, report = make_clips(dataset, rule, filters, subset, progress=show)
     print_problems(dataset)
     print_report(report)
-    clip_format = ClipFormat(num_frames=options.frames, size_px=options.size)
     settings = {
         "kind": "pairs",
         "source": str(options.source),

@@ -26,8 +26,11 @@ DOWNSCALED: dict[str, bool | None] = {"auto": None, "yes": True, "no": False}
 def add_common(parser: VerbParser, out_required: bool = True) -> None:
     """What every verb that stores clips asks."""
     parser.add_argument("--out", type=Path, required=out_required, help="folder for the shards; resumes what it holds")
-    parser.add_argument("--frames", type=at_least(1), default=16, help="frames of a stored clip (default 16)")
-    parser.add_argument("--size", type=at_least(16), default=64, help="width and height in pixels, even (default 64)")
+    parser.add_argument("--recipe", help="store clips as this recipe of `exo2ego train` reads them, e.g. paper")
+    parser.add_argument("--frames", type=at_least(1), help="frames of a stored clip, without --recipe (default 16)")
+    parser.add_argument(
+        "--size", type=at_least(16), help="width and height in pixels, even, without --recipe (default 64)"
+    )
     parser.add_argument(
         "--workers", type=at_least(1), help="processes (default 1; with --engine ray one for each CPU of the cluster)"
     )
@@ -46,6 +49,25 @@ def add_common(parser: VerbParser, out_required: bool = True) -> None:
         default=2048,
         help="MiB for the decoder of a video; one that needs more is quarantined (default 2048)",
     )
+
+
+def clip_format_of(options: argparse.Namespace) -> "ClipFormat":
+    """How clips are stored: as a recipe reads them, or as told. Raises InputError for both, or an unknown recipe."""
+    from exo2ego.data.shard_group import ClipFormat
+
+    told = {name: getattr(options, name) for name in ("frames", "size") if getattr(options, name) is not None}
+    if options.recipe is None:
+        plain = ClipFormat()
+        return ClipFormat(num_frames=told.get("frames", plain.num_frames), size_px=told.get("size", plain.size_px))
+    if told:
+        given = " and ".join(f"--{name}" for name in told)
+        raise InputError(f"--recipe {options.recipe} gives frames and size: leave out {given}")
+    from exo2ego.training.recipes import RECIPES
+
+    if options.recipe not in RECIPES:
+        raise InputError(f"unknown recipe {options.recipe!r}; available: {', '.join(RECIPES)}")
+    recipe = RECIPES[options.recipe]()
+    return ClipFormat(num_frames=recipe.num_frames, size_px=recipe.size_px)
 
 
 def add_filters(parser: VerbParser, splits: Sequence[str] = ("train",)) -> None:

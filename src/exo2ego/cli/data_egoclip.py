@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exo2ego.cli.common import VerbParser, add_bar, at_least, console, progress
-from exo2ego.cli.data_common import MB, add_common, build_with_progress
+from exo2ego.cli.data_common import MB, add_common, build_with_progress, clip_format_of
 
 if TYPE_CHECKING:
     from exo2ego.data.sources.egoclip_select import EgoClipRule, Selection
@@ -17,15 +17,14 @@ def main(argv: Sequence[str]) -> int:
     """Runs the sub-verb; returns the exit code. Errors meant for users are raised."""
     options = _parser().parse_args(argv)
     options.command = ("exo2ego", "data", "egoclip", *argv)
-    from exo2ego.data.shard_group import ClipFormat
     from exo2ego.data.sources.egoclip_select import KINDS, SOURCE, plan_clips
     from exo2ego.data.sources.templates import load_templates
 
+    clip_format = clip_format_of(options)
     rule = _rule(options)
     templates = load_templates(SOURCE, KINDS, options.templates)
     selection = _select(options, rule)
     _print_report(selection, rule)
-    clip_format = ClipFormat(num_frames=options.frames, size_px=options.size)
     chosen = {field.name: getattr(rule, field.name) for field in fields(rule) if field.name != "exclude"}
     chosen |= {"verbs": sorted(rule.verbs), "nouns": sorted(rule.nouns), "exclude": len(rule.exclude)}
     settings = {

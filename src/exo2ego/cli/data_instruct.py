@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exo2ego.cli.common import VerbParser, add_bar, at_least, console, progress
-from exo2ego.cli.data_common import add_common, build_with_progress
+from exo2ego.cli.data_common import add_common, build_with_progress, clip_format_of
 from exo2ego.errors import InputError, LeakageError, MissingFileError
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ def main(argv: Sequence[str]) -> int:
     """Runs the sub-verb; returns the exit code. Errors meant for users are raised."""
     options = _parser().parse_args(argv)
     options.command = ("exo2ego", "data", "instruct", *argv)
+    options.clips = clip_format_of(options)
     named = _named(options.source)
     if not named:
         return _store_file(options)
@@ -179,7 +180,6 @@ def _store(
     options: argparse.Namespace,
 ) -> None:
     """Groups by stretch of video and builds."""
-    from exo2ego.data.shard_group import ClipFormat
     from exo2ego.data.shard_writer import plan_instructions
     from exo2ego.data.sources.conversations import group_spans
     from exo2ego.data.sources.instruct import bad_videos_line, report_of
@@ -196,9 +196,8 @@ def _store(
     out.print(bad_videos_line(bad_videos), markup=False)
     if not stored and bad_videos:
         raise InputError(f"there is nothing to store: no conversation has its video; the first: {bad_videos[0].reason}")
-    clip_format = ClipFormat(num_frames=options.frames, size_px=options.size)
-    planned = plan_instructions(spans, root, name, clip_format)
-    shards = build_with_progress(name, options, planned, clip_format, settings, report_of(read, stored, bad_videos))
+    planned = plan_instructions(spans, root, name, options.clips)
+    shards = build_with_progress(name, options, planned, options.clips, settings, report_of(read, stored, bad_videos))
     out.print(f"{len(shards)} video spans are in {options.out}")
 
 

@@ -116,6 +116,8 @@ class TrainingData:
 
     examples: Sequence[Example]
     order: Order
+    shards: Sequence[ShardSet] = ()
+    """All folders, in order."""
     left_out: int = 0
     """Samples that are not trained on because a benchmark asks about the same seconds."""
 
@@ -152,7 +154,8 @@ def training_data(
         if not len(examples) or (mixture.weighted and not sizes.all()):
             name = mixture.sources[int(sizes.argmin())].name
             raise LeakageError(f"source {name!r}: all of its samples are held out; leave the source out")
-    return TrainingData(examples=examples, order=mixture.order(sizes.tolist(), seed), left_out=left_out)
+    order = mixture.order(sizes.tolist(), seed)
+    return TrainingData(examples=examples, order=order, shards=shards, left_out=left_out)
 
 
 def nothing_for(stage: Stage, who: str) -> FormatError:

@@ -23,6 +23,7 @@ from exo2ego.training.data_report import data_summary, warned
 from exo2ego.training.distributed import World, join_world, own_device, wait_for_all
 from exo2ego.training.examples import Example, TrainingData, training_data
 from exo2ego.training.loop import LoopSpec, StepReport, run_loop
+from exo2ego.training.shard_fit import require_size
 from exo2ego.training.stages import STAGES
 from exo2ego.training.stages.stage import Stage
 from exo2ego.training.stream import Stream, StreamSpec
@@ -89,6 +90,7 @@ def train_stage(
     torch.manual_seed(seed)
     roles, processor = load_roles(start, recipe.mapping)
     require_fit(start, processor, recipe)
+    require_size(found.shards, recipe)
     shares = {n: (w, size) for (n, w), size in zip(mixture.shares().items(), found.order.sizes, strict=False)}
     settings = run_settings(recipe, stage_name, roles, found.examples, seed, shares)
     stream = build_stream(found, recipe, stage, config, roles, processor, seed)
