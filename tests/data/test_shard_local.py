@@ -65,7 +65,8 @@ def test_killed_at_random_moments_nothing_is_lost_doubled_or_changed(tree: Tree,
     script.write_text(SCRIPT.format(**told, stand_s=600))
     build_many(tree.root, tmp_path / "whole")
     moments = random.Random(shards)
-    for _ in range(2):
+    # only once where workers went on meanwhile: they may have left too little for a second run to stand still at
+    for _ in range(1 if shards else 2):
         run = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, start_new_session=True)
         assert run.stdout is not None
         assert run.stdout.readline()

@@ -128,8 +128,8 @@ def own_command() -> list[str]:
     found = shutil.which("exo2ego")
     if found is not None and Path(found).resolve() == Path(sys.argv[0]).resolve():
         return ["exo2ego"]
-    # `python -m exo2ego`: a file that no shell starts
-    return [sys.executable, "-m", "exo2ego"] if sys.argv[0].endswith(".py") else [sys.argv[0]]
+    # `python -m exo2ego`, `python -c`: no shell starts such a word
+    return [sys.argv[0]] if shutil.which(sys.argv[0]) else [sys.executable, "-m", "exo2ego"]
 
 
 def ask_lines(demo: Demo) -> list[str]:
