@@ -61,13 +61,10 @@ class Row:
 
 
 def questions(world: Path) -> list[Item]:
-    """The items that `compare_arms.py` asks, with absolute paths, recordings named with their world."""
+    """The items that `compare_arms.py` asks, with the paths of their videos, recordings named with their world."""
     root = world / "bench" / "egoschema"
-    found = []
-    for item in TASKS["egoschema"].load(root, LIMITS["egoschema"], 0):
-        videos = tuple(replace(v, path=str(root / v.path)) for v in item.videos)
-        found.append(replace(item, videos=videos, cluster=f"{world.name} {item.cluster}"))
-    return found
+    items = TASKS["egoschema"].load(root, LIMITS["egoschema"], 0)
+    return [replace(item.rooted(root), cluster=f"{world.name} {item.cluster}") for item in items]
 
 
 def plain(text: str) -> str:
@@ -102,7 +99,7 @@ def ask(engine: Engine, items: Sequence[Item], table: Mapping[str, Row]) -> None
 def folders(runs: Path, source: tuple[str, str] | None) -> list[Path]:
     """The models of one column in one world: a seed each."""
     if source is None:
-        return [Path(START)]
+        return [START]
     arm, stage = source
     return [StageRun(out=runs / "train" / f"{name}-{stage}").model for name in seeds_of(runs, arm)]
 

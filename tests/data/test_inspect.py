@@ -9,7 +9,7 @@ from test_shards import build
 from tiny_tree import Tree
 
 from exo2ego.cli.__main__ import main
-from exo2ego.data import inspect
+from exo2ego.data import told as data_told
 from exo2ego.data.inspect import contact_sheet, statistics, statistics_text
 from exo2ego.data.shards import Samples, ShardSample
 
@@ -76,7 +76,7 @@ def test_all_records_are_read_once_under_a_bar(
 def test_progress_is_told_now_and_then_and_at_the_end(
     tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inspect, "TOLD_EVERY", 2)
+    monkeypatch.setattr(data_told, "TOLD_EVERY", 2)
     told: list[tuple[int, int]] = []
     statistics(build(tree.root, tmp_path / "out"), lambda *at: told.append(at))
     assert told == [(2, 5), (4, 5), (5, 5)]

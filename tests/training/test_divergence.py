@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from training_fixtures import loop_spec
 
 from exo2ego.cli.__main__ import main
 from exo2ego.data.batch import Batch
@@ -16,8 +17,7 @@ from exo2ego.data.shards import ShardSet
 from exo2ego.models.roles import Roles
 from exo2ego.training import loop
 from exo2ego.training.config import Objectives, Optim
-from exo2ego.training.distributed import World
-from exo2ego.training.loop import LoopSpec, train_step
+from exo2ego.training.loop import train_step
 from exo2ego.training.recipes import RECIPES
 from exo2ego.training.recipes.tiny import tiny
 from exo2ego.training.stages import STAGES
@@ -111,18 +111,7 @@ def test_no_step_is_taken_along_a_gradient_that_is_no_number(factor: float, move
     """One would make every weight nan, and Adam's moments with them."""
     model = torch.nn.Linear(3, 1)
     optim = Optim(steps=4, batch_size=1, lr=0.1)
-    spec = LoopSpec(
-        stage="teacher",
-        out=tmp_path,
-        optim=optim,
-        objectives=Objectives(),
-        precision="fp32",
-        checkpoint_every=1,
-        divergence_factor=4.0,
-        seed=0,
-        world=World(rank=0, size=1),
-        settings="",
-    )
+    spec = loop_spec(tmp_path, stage="teacher", optim=optim, checkpoint_every=1, settings="")
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.1)
     before = model.weight.detach().clone()
     batch = SimpleNamespace(to=lambda device: None)

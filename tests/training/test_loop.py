@@ -7,12 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from training_fixtures import loop_spec
 
 from exo2ego.errors import DivergedError
-from exo2ego.training.config import Objectives, Optim
-from exo2ego.training.distributed import World
+from exo2ego.training.config import Objectives
 from exo2ego.training.loop import (
-    LoopSpec,
     StepReport,
     check_divergence,
     log_file,
@@ -24,33 +23,18 @@ from exo2ego.training.loop import (
 BATCH = SimpleNamespace(ids=("clip-7[ego]", "clip-9[ego]"))
 
 
-def spec(tmp_path):
-    return LoopSpec(
-        stage="guidance",
-        out=tmp_path,
-        optim=Optim(steps=100, batch_size=2, lr=1.0),
-        objectives=Objectives(),
-        precision="fp32",
-        checkpoint_every=10,
-        divergence_factor=4.0,
-        seed=0,
-        world=World(rank=0, size=1),
-        settings="s",
-    )
-
-
 @pytest.mark.parametrize(("loss", "norm"), [(math.nan, 1.0), (math.inf, 1.0), (1.0, math.nan)])
 def test_not_finite_names_step_ids_and_last_good_checkpoint(tmp_path, loss, norm):
     (tmp_path / "checkpoints" / "step-0000010").mkdir(parents=True)
     with pytest.raises(DivergedError, match=r"step 13: .*clip-7\[ego\], clip-9\[ego\].*step-0000010"):
-        check_divergence(deque([1.0, loss]), norm, BATCH, 12, spec(tmp_path), tmp_path / "checkpoints")
+        check_divergence(deque([1.0, loss]), norm, BATCH, 12, loop_spec(tmp_path), tmp_path / "checkpoints")
 
 
 def test_a_rising_loss_stops_and_a_noisy_one_does_not(tmp_path):
     calm = deque([1.0] * 20 + [1.0, 6.0] * 10)
-    check_divergence(calm, 1.0, BATCH, 39, spec(tmp_path), tmp_path)
+    check_divergence(calm, 1.0, BATCH, 39, loop_spec(tmp_path), tmp_path)
     with pytest.raises(DivergedError, match="rose from 1 to 5"):
-        check_divergence(deque([1.0] * 20 + [5.0] * 20), 1.0, BATCH, 39, spec(tmp_path), tmp_path)
+        check_divergence(deque([1.0] * 20 + [5.0] * 20), 1.0, BATCH, 39, loop_spec(tmp_path), tmp_path)
 
 
 def report(step):
@@ -60,10 +44,10 @@ def report(step):
 
 
 def test_resuming_drops_lines_after_the_checkpoint(tmp_path):
-    with log_file(spec(tmp_path), 0) as log:
+    with log_file(loop_spec(tmp_path), 0) as log:
         for step in (1, 2, 3):
             log(report(step))
-    with log_file(spec(tmp_path), 2) as log:
+    with log_file(loop_spec(tmp_path), 2) as log:
         log(report(3))
     rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
     assert [row["step"] for row in rows] == [1, 2, 3]

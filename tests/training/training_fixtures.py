@@ -1,6 +1,8 @@
 """What the training tests build their worlds from: coloured videos, samples, shards."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +12,9 @@ from exo2ego.data.shard_writer import build_shards
 from exo2ego.data.shards import ShardSample, ShardSet
 from exo2ego.data.video import write_video
 from exo2ego.records import Turn
+from exo2ego.training.config import Objectives, Optim
+from exo2ego.training.distributed import World
+from exo2ego.training.loop import LoopSpec
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (40, 40, 220)}
 
@@ -58,3 +63,20 @@ def planned_span(videos: Path, number: int, *answers: str, key: str = "span") ->
         sample=sample(f"{key}-{number}", ("video",), conversations=turns),
         videos=(("video", str(videos / f"{number % 12}-ego.mp4")),),
     )
+
+
+def loop_spec(out: Path, **changes: Any) -> LoopSpec:
+    """A loop of stage `guidance` on its own, without shards or recipe."""
+    plain = LoopSpec(
+        stage="guidance",
+        out=out,
+        optim=Optim(steps=100, batch_size=2, lr=1.0),
+        objectives=Objectives(),
+        precision="fp32",
+        checkpoint_every=10,
+        divergence_factor=4.0,
+        seed=0,
+        world=World(rank=0, size=1),
+        settings="s",
+    )
+    return replace(plain, **changes)

@@ -7,7 +7,7 @@ known but whose place in it is not (a clip under a name of its own) counts as th
 import csv
 import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,10 @@ from exo2ego.bench.items import Item
 from exo2ego.bench.tasks.egomcq import EGOVLP_CHUNK_S, LAVILA_CHUNK_S
 from exo2ego.data.held_out import HeldOutSpan, normal, shared_s
 from exo2ego.data.shards import ShardSample
+from exo2ego.data.told import Progress, told
 
 WINDOWS_FILE = "uid_to_ego4d.json"
 TRAINED_SPLIT = "train"
-TOLD_EVERY = 500
-"""Questions between two calls of `progress`."""
 Trained = dict[str, list[tuple[float, float]]]
 """Recording, as `normal` names it -> the seconds of each sample."""
 _EGOVLP_CHUNK = re.compile(r"videos/([^/]+)/(\d+)\.mp4")
@@ -86,7 +85,7 @@ def trained_on(samples: Iterable[ShardSample]) -> Trained:
 
 
 def contamination(
-    trained: Trained, items: Sequence[Item], root: Path, progress: Callable[[int, int], None] | None = None
+    trained: Trained, items: Sequence[Item], root: Path, progress: Progress | None = None
 ) -> Contamination:
     """Compare what was trained on with the questions of a task. `progress` is told (questions compared, in all).
 
@@ -95,12 +94,10 @@ def contamination(
     """
     windows = read_windows(root / WINDOWS_FILE)
     found: list[Overlap] = []
-    for number, item in enumerate(items, 1):
+    for item in told(items, len(items), progress):
         for stretch in stretches(item, windows):
             if stretch.video in trained:
                 found.append(_overlap(item, stretch, trained[stretch.video]))
-        if progress and (number == len(items) or not number % TOLD_EVERY):
-            progress(number, len(items))
     count = sum(map(len, trained.values()))
     return Contamination(items=len(items), train_samples=count, train_videos=len(trained), overlaps=tuple(found))
 

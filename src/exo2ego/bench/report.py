@@ -1,6 +1,6 @@
 """Run folders -> one comparison of runs on the same questions. Needs neither model nor videos."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,11 +10,11 @@ from exo2ego.bench.shuffle import PositionBias
 from exo2ego.bench.stats import Stratum, bootstrap, paired_difference, sign_flip_p_value
 from exo2ego.bench.tasks import TASKS
 from exo2ego.bench.tasks.base import Measure, Published
+from exo2ego.data.told import Progress
 from exo2ego.errors import InputError
 from exo2ego.records import Score
 
 AVERAGE = "average of headline figures"
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,9 +134,10 @@ def require_same_items(loaded: Sequence[tuple[Path, dict[str, TaskScores]]]) -> 
 def build(runs: Sequence[RunScores], progress: Progress | None = None) -> Report:
     """Rows of all runs side by side, the average of the headline figures last. `progress`: (figures done, in all)."""
     told = progress or (lambda done, total: None)
-    total = 1 + sum(len(_shared_out(task, runs)[1]) for task in TASKS)
+    tables = {task: [_table(run.tasks[task].measures) if task in run.tasks else {} for run in runs] for task in TASKS}
+    total = 1 + sum(len(_figures(table)) for table in tables.values())
     rows: list[Row] = []
-    for row in (row for task in TASKS for row in _task_rows(task, runs)):
+    for row in (row for task in TASKS for row in _task_rows(task, runs, tables[task])):
         rows.append(row)
         told(len(rows), total)
     average = _average(runs)
@@ -172,17 +173,16 @@ def _official(name: str, every: Sequence[TaskScores]) -> bool:
 _Table = dict[tuple[str, str], Measure]
 
 
-def _shared_out(task: str, runs: Sequence[RunScores]) -> tuple[list[_Table], list[tuple[str, str]]]:
-    """The figures of a task by name and subset, a table for each run, and the names of all."""
-    tables = [_table(run.tasks[task].measures) if task in run.tasks else {} for run in runs]
-    return tables, list(dict.fromkeys(key for table in tables for key in table))
+def _figures(tables: Sequence[_Table]) -> list[tuple[str, str]]:
+    """Name and subset of every figure that a run has."""
+    return list(dict.fromkeys(key for table in tables for key in table))
 
 
-def _task_rows(task: str, runs: Sequence[RunScores]) -> Iterator[Row]:
-    tables, keys = _shared_out(task, runs)
+def _task_rows(task: str, runs: Sequence[RunScores], tables: Sequence[_Table]) -> Iterator[Row]:
+    """`tables`: the figures of the task by name and subset, a table for each run."""
     every = [scores for run in runs for scores in run.tasks.values()]
     others = TASKS[task].published if _official(task, every) else ()
-    for key in keys:
+    for key in _figures(tables):
         measures = [table.get(key) for table in tables]
         shown = next(measure for measure in measures if measure is not None)
         yield Row(

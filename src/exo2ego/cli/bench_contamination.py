@@ -1,6 +1,5 @@
 """`exo2ego bench contamination`: which benchmark questions are about recordings that were trained on."""
 
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -10,12 +9,8 @@ from exo2ego.errors import InputError, LeakageError
 
 if TYPE_CHECKING:
     from exo2ego.bench.items import Item
-    from exo2ego.data.shards import ShardSample, ShardSet
 
     Loaded = tuple[str, list[Item], Path]
-
-TOLD_EVERY = 500
-"""Samples between two steps of a bar."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,10 +61,13 @@ class ContaminationCommand:
         from exo2ego.bench.files import write_text
         from exo2ego.cli.common import add_bar, progress
         from exo2ego.data.shards import open_shards
+        from exo2ego.data.told import told
 
         sets = [open_shards(folder) for folder in self.train]
         with progress() as bars:
-            trained = trained_on(told_samples(sets, add_bar(bars, "reading shards", unit="samples")))
+            samples = chain.from_iterable(shards.samples for shards in sets)
+            show = add_bar(bars, "reading shards", unit="samples")
+            trained = trained_on(told(samples, sum(map(len, sets)), show))
         concerned = 0
         for task, items, root in loaded:
             with progress() as bars:
@@ -96,12 +94,3 @@ class ContaminationCommand:
             spans = with_other_names(spans, read_take_names(self.takes))
         write_text(path, dump_held_out(spans))
         print(f"written: {path} ({len(spans)} stretches of {len(spans.by_video)} recordings)")
-
-
-def told_samples(sets: "Sequence[ShardSet]", show: "Callable[[int, int], None]") -> "Iterator[ShardSample]":
-    """The samples of all shards; `show` is told now and then how many were read."""
-    total = sum(map(len, sets))
-    for number, sample in enumerate(chain.from_iterable(shards.samples for shards in sets), 1):
-        yield sample
-        if number == total or not number % TOLD_EVERY:
-            show(number, total)

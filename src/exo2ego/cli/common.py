@@ -179,6 +179,11 @@ def add_bar(display: "Progress", title: str, *, total: int | None = None, unit: 
     return show
 
 
+def in_units(bar: "Bar", size: int) -> Callable[[int, int], None]:
+    """What moves a bar that counts in units of `size`, by numbers of single things; what is begun counts as whole."""
+    return lambda done, total: bar(-(-done // size), -(-total // size))
+
+
 def pick_device(device: str) -> str:
     """`auto` becomes cuda where there is one; EnvironmentUnfitError where cuda is asked for and there is none."""
     import torch

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exo2ego.cli.common import VerbParser, add_bar, at_least, console, progress, seconds
+from exo2ego.cli.common import VerbParser, add_bar, at_least, console, in_units, progress, seconds
 from exo2ego.errors import EnvironmentUnfitError, InputError
 
 if TYPE_CHECKING:
@@ -62,11 +62,9 @@ def clip_format_of(options: argparse.Namespace) -> "ClipFormat":
     if told:
         given = " and ".join(f"--{name}" for name in told)
         raise InputError(f"--recipe {options.recipe} gives frames and size: leave out {given}")
-    from exo2ego.training.recipes import RECIPES
+    from exo2ego.training.recipes import recipe_named
 
-    if options.recipe not in RECIPES:
-        raise InputError(f"unknown recipe {options.recipe!r}; available: {', '.join(RECIPES)}")
-    recipe = RECIPES[options.recipe]()
+    recipe = recipe_named(options.recipe)
     return ClipFormat(num_frames=recipe.num_frames, size_px=recipe.size_px)
 
 
@@ -202,7 +200,7 @@ def read_source(root: Path, downscaled: str) -> "EgoExo4D":
 
     with progress() as bars:
         show = add_bar(bars, "reading annotations", unit="MB")
-        return read_root(root, DOWNSCALED[downscaled], lambda done, total: show(-(-done // MB), -(-total // MB)))
+        return read_root(root, DOWNSCALED[downscaled], in_units(show, MB))
 
 
 def print_problems(dataset: "EgoExo4D") -> None:

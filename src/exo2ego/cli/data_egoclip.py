@@ -6,7 +6,7 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exo2ego.cli.common import VerbParser, add_bar, at_least, console, progress
+from exo2ego.cli.common import VerbParser, add_bar, at_least, console, in_units, progress
 from exo2ego.cli.data_common import MB, add_common, build_with_progress, clip_format_of
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _select(options: argparse.Namespace, rule: "EgoClipRule") -> "Selection":
     layout = find_layout(options.videos, options.video_layout)
     with progress() as bars:
         show = add_bar(bars, "reading the table", unit="MB")
-        return select(table, options.videos, layout, rule, lambda done, total: show(-(-done // MB), -(-total // MB)))
+        return select(table, options.videos, layout, rule, in_units(show, MB))
 
 
 def _print_report(selection: "Selection", rule: "EgoClipRule") -> None:

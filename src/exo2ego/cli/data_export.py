@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exo2ego.cli.common import VerbParser, add_bar, console, progress
-from exo2ego.errors import InputError
 
 if TYPE_CHECKING:
     from exo2ego.data.export_plan import ExportReport
@@ -45,11 +44,9 @@ def _question(options: argparse.Namespace) -> str:
     """What narrations answer: as told, or as the recipe asks."""
     if options.question is not None:
         return str(options.question)
-    from exo2ego.training.recipes import RECIPES
+    from exo2ego.training.recipes import recipe_named
 
-    if options.recipe not in RECIPES:
-        raise InputError(f"unknown recipe '{options.recipe}'; available: {', '.join(RECIPES)}")
-    return RECIPES[options.recipe]().narration_question
+    return recipe_named(options.recipe).narration_question
 
 
 def _print_report(options: argparse.Namespace, shards: "ShardSet", report: "ExportReport") -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from exo2ego.cli.common import VerbParser, add_bar, at_least, progress
+from exo2ego.cli.common import VerbParser, add_bar, at_least, in_units, progress
 
 MIB = 1 << 20
 
@@ -46,4 +46,4 @@ def _verified(shards: Path) -> int:
 
     with progress() as bars:
         show = add_bar(bars, "checking", unit="MiB")
-        return verify_shards(shards, lambda done, total: show(-(-done // MIB), -(-total // MIB)))
+        return verify_shards(shards, in_units(show, MIB))

@@ -10,7 +10,7 @@ from exo2ego.errors import InputError
 from exo2ego.models.weights import START
 from exo2ego.training.config import Precision, Recipe
 from exo2ego.training.fresh import fresh_model
-from exo2ego.training.recipes import RECIPES
+from exo2ego.training.recipes import recipe_named
 from exo2ego.training.run import stage_of
 
 
@@ -20,9 +20,7 @@ def chosen_recipe(name: str, stage: str, changes: Mapping[str, float], precision
 
     Of batch size and token budget, naming one takes the recipe's other away.
     """
-    if name not in RECIPES:
-        raise InputError(f"unknown recipe {name!r}; available: {', '.join(RECIPES)}")
-    recipe = RECIPES[name]()
+    recipe = recipe_named(name)
     _, config = stage_of(recipe, stage)
     values: dict[str, float | None] = dict(changes)
     if "tokens_per_batch" in changes:

@@ -5,7 +5,7 @@ Sources: EGO4D/Ego-Exo4D-docs `docs/data/{metadata,takes}.md`, `docs/annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from exo2ego.data.inner_paths import leads_inside
 from exo2ego.data.jsonfile import Fields, load_json
 from exo2ego.data.take_splits import TakeSplits, read_splits
+from exo2ego.data.told import Progress
 from exo2ego.errors import FormatError, MissingFileError
 from exo2ego.records import Narration, Stream, Take
 
@@ -25,7 +26,6 @@ DOWNSCALED = "downscaled/448"
 
 TOLD_EVERY = 100
 """Takes between two calls of `progress`."""
-Progress = Callable[[int, int], None]
 
 PROBLEMS = {
     "bad take": "a row of takes.json is not as it should be; left out",

@@ -17,3 +17,9 @@ def leads_inside(path: PurePosixPath) -> bool:
         return False
     sizes = [len(part.encode("utf-8", "surrogatepass")) for part in path.parts]
     return max(sizes, default=0) <= MAX_NAME_BYTES and sum(sizes) + len(sizes) <= MAX_PATH_BYTES
+
+
+def names_file_inside(name: str) -> bool:
+    """Whether a field's text names a file that `leads_inside`, the same one on every system."""
+    path = PurePosixPath(name)
+    return leads_inside(path) and bool(path.name) and "\\" not in name and "\0" not in name

@@ -5,19 +5,17 @@ import html
 import io
 import math
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from exo2ego.data.shards import EGO, ShardSample, ShardSet, pair_count
+from exo2ego.data.told import Progress, told
 from exo2ego.data.video import Frame, read_clip
 
 FRAMES_SHOWN = 4
 FRAME_PX = 112
-TOLD_EVERY = 500
-"""Samples between two calls of `progress`."""
 
 _STYLE = """:root{color-scheme:light dark}
 body{font:15px/1.45 system-ui,sans-serif;margin:2em auto;max-width:1100px;padding:0 1em}
@@ -34,7 +32,7 @@ _ONLY_PAIRS = ("narrations", "pairs", "pairs_with_best_exo", "video_hours")
 _ONLY_INSTRUCTIONS = ("conversations",)
 
 
-def statistics(shards: ShardSet, progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
+def statistics(shards: ShardSet, progress: Progress | None = None) -> dict[str, Any]:
     """Figures of a shard directory; every record is read once. `progress` is told (samples read, in all) now and then.
 
     `videos` counts distinct (take, view), `video_hours` is their length (the paper's hours); `clip_hours` is the sum of
@@ -45,7 +43,7 @@ def statistics(shards: ShardSet, progress: Callable[[int, int], None] | None = N
     scenarios: Counter[str] = Counter()
     videos: set[tuple[str, str]] = set()
     widths, seen_s = np.zeros(len(shards)), np.zeros(len(shards))
-    for number, sample in enumerate(shards.samples):
+    for number, sample in enumerate(told(shards.samples, len(shards), progress)):
         widths[number] = sample.end_s - sample.start_s
         seen_s[number] = widths[number] * len(sample.views)
         videos.update((sample.take_uid, view) for view in sample.views)
@@ -55,8 +53,6 @@ def statistics(shards: ShardSet, progress: Callable[[int, int], None] | None = N
         best = pairs > 0 and sample.best_exo in sample.views and sample.best_exo != EGO
         count.update(views=len(sample.views), ego=EGO in sample.views, pairs=pairs, best=best)
         count["conversations"] += len(sample.conversations)
-        if progress and (number + 1 == len(shards) or not (number + 1) % TOLD_EVERY):
-            progress(number + 1, len(shards))
     return {
         "takes": len({take for take, _ in videos}),
         "videos": len(videos),

@@ -11,6 +11,7 @@ from typing import Literal
 from exo2ego.data.clips import ClipRule, clip_intervals
 from exo2ego.data.egoexo4d import ANNOTATED_SPLITS, EgoExo4D
 from exo2ego.data.subset import Subset
+from exo2ego.data.told import Progress, told
 from exo2ego.errors import FormatError
 from exo2ego.records import Clip, Narration, Stream, Take
 
@@ -31,8 +32,6 @@ DROP_REASONS = (
 """Why a narration becomes no clip; it counts under the first that applies, in this order."""
 
 EVERYTHING = Subset()
-TOLD_EVERY = 500
-"""Narrations between two calls of `progress`."""
 ALL_VIEWS: Literal["all"] = "all"
 BEST_VIEW: Literal["best"] = "best"
 WEARER = "Camera-wearer"
@@ -155,7 +154,7 @@ def make_clips(
     filters: FilterRule,
     subset: Subset = EVERYTHING,
     present: Presence | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[list[Clip], FilterReport]:
     """Clips ordered by take name, then time, and the account of what was left out; `present` as in `judged`,
     `progress` is told (narrations judged, in all) now and then.
@@ -171,9 +170,7 @@ def make_clips(
     dropped: Counter[str] = Counter()
     clips: list[Clip] = []
     absent = banned = 0
-    for number, one in enumerate(judged(dataset, filters, subset, present), 1):
-        if progress and (number == len(dataset.narrations) or not number % TOLD_EVERY):
-            progress(number, len(dataset.narrations))
+    for one in told(judged(dataset, filters, subset, present), len(dataset.narrations), progress):
         if one.reason is not None:
             dropped[one.reason] += 1
             continue

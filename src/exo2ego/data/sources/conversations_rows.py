@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from exo2ego.data.inner_paths import leads_inside
+from exo2ego.data.inner_paths import names_file_inside
 from exo2ego.data.jsonfile import Fields, shorten
 from exo2ego.data.sources.conversations_turns import SystemText, read_turns, video_parts
 from exo2ego.data.sources.reading import Unusable
@@ -102,7 +102,7 @@ def _inside(row: Fields, field: str, value: object) -> str:
     expected = None
     if "://" in value:
         expected = "a file, not an address"
-    elif not leads_inside(path) or not path.name or "\\" in value or "\0" in value:
+    elif not names_file_inside(value):
         expected = "a path inside the folder of videos, no part of it longer than a file's name can be"
     elif path.suffix.lower() in FEATURES:
         expected = "a video; this names features computed from one"

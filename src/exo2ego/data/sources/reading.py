@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Literal, TextIO
 
-from exo2ego.data.inner_paths import leads_inside
+from exo2ego.data.inner_paths import names_file_inside
 from exo2ego.data.jsonfile import Fields
 from exo2ego.data.sources.json_rows import Unreadable, json_rows
 from exo2ego.errors import FormatError, MissingFileError
@@ -154,12 +154,11 @@ def table_rows(
 
 def inner_path(row: Fields, field: str, name: str) -> str:
     """`name`, made from a field, if it can name a file inside the folder of videos; the row is bad otherwise."""
-    path = PurePosixPath(name)
-    if not leads_inside(path) or not path.name or "\\" in name or "\0" in name:
+    if not names_file_inside(name):
         raise row.fail(field, "the name of a video, inside the folder of videos")
     if any("\ud800" <= letter <= "\udfff" for letter in name):
         raise row.fail(field, "the name of a video, in characters that a file's name can have")
-    return str(path)
+    return str(PurePosixPath(name))
 
 
 def filled(row: Fields, field: str) -> str:

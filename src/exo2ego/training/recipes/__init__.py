@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from exo2ego.errors import InputError
 from exo2ego.training.config import Recipe
 from exo2ego.training.recipes import ablations
 from exo2ego.training.recipes.paper import paper
@@ -19,3 +20,10 @@ RECIPES: dict[str, Callable[[], Recipe]] = {
     "tiny-fc-mapping": ablations.fc_mapping,
     "tiny-paper-losses": ablations.paper_losses,
 }
+
+
+def recipe_named(name: str) -> Recipe:
+    """The recipe of that name. Raises InputError, which lists the names, where there is none."""
+    if name not in RECIPES:
+        raise InputError(f"unknown recipe {name!r}; available: {', '.join(RECIPES)}")
+    return RECIPES[name]()
