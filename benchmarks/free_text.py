@@ -1,12 +1,13 @@
 """What models say when they are asked in free text, where scores only let them choose: right, and of the right sort.
 
     python benchmarks/free_text.py W31=C31 W32=C32
+    python benchmarks/free_text.py runs/demo/world=runs/demo
 
-W31 is a world of `exo2ego sim`, C31 what `compare_arms.py W31 --out C31` left. The questions of the EgoSchema form are
-asked without their options. "right": the answer is the right option, word for word. "of the sort": it is one of the
-answers that questions of this facet have in this world ("turns" is no colour). The clips of verb and kind questions are
-also asked "What am I doing?": "a sentence" when the answer has the form of a narration, "names the verb" when the right
-word is in it. Prints a Markdown table, percent with 95 % intervals over recordings.
+W31 is a world of `exo2ego sim`, C31 what `compare_arms.py W31 --out C31` left, or a folder of the demo. The questions
+of the EgoSchema form are asked without their options. "right": the answer is the right option, word for word. "of the
+sort": it is one of the answers that questions of this facet have in this world ("turns" is no colour). The clips of
+verb and kind questions are also asked "What am I doing?": "a sentence" when the answer has the form of a narration,
+"names the verb" when the right word is in it. Prints a Markdown table, percent with 95 % intervals over recordings.
 """
 
 import argparse
@@ -33,6 +34,8 @@ MODELS = {
     "mixed": ("mixed", "practice"),
 }
 """Column -> arm and its stage whose model is asked; the shipped start without one."""
+DEMO_NAMES = {"ours": "ours", "ego_only": "no-teacher"}
+"""What the demo calls the arms that it trains."""
 FACETS = ("verb", "kind", "colour", "count", "hand", "direction", "neighbour")
 ASK = "What am I doing?"
 ROWS = (
@@ -54,7 +57,9 @@ class Row:
         self.clusters.append(cluster)
 
     def cell(self) -> str:
-        """Percent [low, high]."""
+        """Percent [low, high]; "-" where no such model was asked."""
+        if not self.values:
+            return "-"
         ids = tuple(str(n) for n in range(len(self.values)))
         over = bootstrap([Stratum(item_ids=ids, clusters=tuple(self.clusters), values=tuple(self.values))])
         return f"{100 * over.value:.1f} [{100 * over.low:.0f}, {100 * over.high:.0f}]"
@@ -101,6 +106,9 @@ def folders(runs: Path, source: tuple[str, str] | None) -> list[Path]:
     if source is None:
         return [START]
     arm, stage = source
+    if (runs / "demo.json").is_file():
+        name = DEMO_NAMES.get(arm)
+        return [StageRun(out=runs / "train" / f"{name}-{stage}").model] if name else []
     return [StageRun(out=runs / "train" / f"{name}-{stage}").model for name in seeds_of(runs, arm)]
 
 

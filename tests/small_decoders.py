@@ -12,6 +12,7 @@ LLAMA_LIKE = {
 }  # fmt: skip
 GPT_LIKE = {"n_embd": WIDTH, "n_layer": 2, "n_head": 2, "n_positions": 128}
 SLIDES_THEN_ALL = {"layer_types": ["sliding_attention", "full_attention"], "sliding_window": 4}
+TWO_EXPERTS = {"num_local_experts": 2, "num_experts_per_tok": 1}
 FAMILIES = {
     "mistral": LLAMA_LIKE | {"sliding_window": None},
     "mistral, window": LLAMA_LIKE | {"sliding_window": 4},
@@ -29,7 +30,13 @@ FAMILIES = {
     "phi": LLAMA_LIKE,
     "smollm3": LLAMA_LIKE,
     "olmo3": LLAMA_LIKE | SLIDES_THEN_ALL,
-    "gpt_oss": LLAMA_LIKE | SLIDES_THEN_ALL | {"num_local_experts": 2, "num_experts_per_tok": 1},
+    "cohere": LLAMA_LIKE | {"logit_scale": 0.25},
+    "cohere2": LLAMA_LIKE | SLIDES_THEN_ALL,
+    "cohere2_moe": LLAMA_LIKE | TWO_EXPERTS | {"logit_scale": 0.5, "num_experts": 2, "first_k_dense_replace": 1},
+    "granite": LLAMA_LIKE | {"logits_scaling": 8.0, "embedding_multiplier": 3.0, "residual_multiplier": 0.5},
+    "granitemoe": LLAMA_LIKE | TWO_EXPERTS | {"logits_scaling": 4.0},
+    "granitemoeshared": LLAMA_LIKE | TWO_EXPERTS | {"logits_scaling": 4.0, "shared_intermediate_size": 16},
+    "gpt_oss": LLAMA_LIKE | SLIDES_THEN_ALL | TWO_EXPERTS,
     "gpt_neox": LLAMA_LIKE,
     "gpt2": GPT_LIKE,
     "gptj": GPT_LIKE | {"rotary_dim": 8},

@@ -42,9 +42,9 @@ def test_packed_texts_are_read_as_the_model_reads_each_alone(family):
         torch.testing.assert_close(logits[row, start : start + len(ids)], wanted, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("family", ["gpt2", "opt, tied", "gemma2", "phi", "mistral, window"])
+@pytest.mark.parametrize("family", ["gpt2", "opt, tied", "gemma2", "granite", "phi", "mistral, window"])
 def test_an_export_of_any_family_loads_with_equal_logits(config_of, family, tmp_path):
-    """Word vectors have another name in each; some heads are tied, have a bias or a cap."""
+    """Word vectors have another name in each; some heads are tied, have a bias, a scale or a cap."""
     config = config_of(mapping="none", video_token_id=4)
     config.text_config = text_config(family)
     config.tie_word_embeddings = config.text_config.tie_word_embeddings
@@ -87,8 +87,8 @@ ODD = {
     "mamba2": ({"head_dim": 16, "num_heads": 4, "expand": 2, "n_groups": 2}, "kind mamba|kind linear|state"),
     "qwen3_next": (LLAMA_LIKE, "linear_attention"),
     "llama4_text": (LLAMA_LIKE, "chunked_attention"),
-    "cohere2": (LLAMA_LIKE, "logit_scale is 0.0625"),
-    "granite": (LLAMA_LIKE | {"logits_scaling": 8.0}, "logits_scaling is 8.0"),
+    "hyperclovax": (LLAMA_LIKE | {"logits_scaling": 8.0}, "logits_scaling is 8.0"),
+    "minicpm3": (LLAMA_LIKE | {"dim_model_base": 16}, "not known here"),
     "gemma3": ({}, "text part alone"),
     "gemma4_text": (LLAMA_LIKE, "visual tokens are no words"),
     "t5": ({}, "no causal language model"),

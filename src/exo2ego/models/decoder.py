@@ -24,21 +24,26 @@ FULL, SLIDING = "full_attention", "sliding_attention"
 """The kinds of layers (Transformers' `layer_types`) that can read texts side by side."""
 LOGIT_SCALES = ("logit_scale", "logits_scaling", "output_multiplier", "lm_head_multiplier")
 """Settings by which some models scale their logits, one multiplying with what another of the same name divides by."""
+TIMES_LOGIT_SCALE = ("cohere", "cohere2", "cohere2_moe")
+OVER_LOGITS_SCALING = ("granite", "granitemoe", "granitemoeshared")
+"""The kinds of models known to multiply their logits with `logit_scale`, or to divide them by `logits_scaling`."""
 
 Masks = Tensor | dict[str, Tensor]
 """One mask for all layers, or one for each kind of layer."""
 
 
 class Head(nn.Linear):
-    """Hidden states to logits; with `cap`, squeezed into (-cap, cap) as Gemma does."""
+    """Hidden states to logits, times `scale`; with `cap`, squeezed into (-cap, cap) as Gemma does."""
 
-    def __init__(self, width: int, words: int, *, bias: bool, cap: float | None) -> None:
+    def __init__(self, width: int, words: int, *, bias: bool, scale: float, cap: float | None) -> None:
         super().__init__(width, words, bias=bias)
-        self.cap = cap
+        self.scale, self.cap = scale, cap
 
     def forward(self, hidden: Tensor) -> Tensor:
         """float[..., D] -> float[..., vocabulary]."""
         logits = super().forward(hidden)
+        if self.scale != 1:
+            logits = logits * self.scale
         return logits if self.cap is None else torch.tanh(logits / self.cap) * self.cap
 
 
@@ -47,7 +52,18 @@ def build_head(config: Any) -> Head:
     with torch.device("meta"):  # only looked at: whether its head has a bias stands in no config
         head = AutoModelForCausalLM.from_config(config).get_output_embeddings()
     cap = getattr(config, "final_logit_softcapping", None)
-    return Head(config.hidden_size, config.vocab_size, bias=head.bias is not None, cap=cap)
+    scale = _logit_scale(config) or 1.0
+    return Head(config.hidden_size, config.vocab_size, bias=head.bias is not None, scale=scale, cap=cap)
+
+
+def _logit_scale(config: Any) -> float | None:
+    """What the model multiplies its logits with; None: they are scaled in a way that is not known here."""
+    if config.model_type in TIMES_LOGIT_SCALE:
+        return float(config.logit_scale)
+    if config.model_type in OVER_LOGITS_SCALING:
+        return 1 / float(config.logits_scaling)
+    scales = {getattr(config, name, None) for name in LOGIT_SCALES}
+    return 1.0 if scales <= {None, 1} else None
 
 
 def build_decoder(config: Any) -> nn.Module:
@@ -59,7 +75,7 @@ def build_decoder(config: Any) -> nn.Module:
     if reason is not None:
         raise InputError(
             f"a language model of type '{config.model_type}' cannot be used here: {reason}; "
-            "use a decoder whose layers only attend, such as mistral, llama, qwen3, gemma3_text, smollm3 or gpt2"
+            "use a decoder whose layers only attend, such as mistral, llama, qwen3, gemma3_text, granite or gpt2"
         )
     return model
 
@@ -77,9 +93,9 @@ def _objections_to_config(config: Any) -> Iterator[str]:
         yield "it tells places by their distance (ALiBi), not by positions"
     if getattr(config, "hidden_size_per_layer_input", None):
         yield "its layers read words beside the vectors, and visual tokens are no words"
-    for name in LOGIT_SCALES:
-        if getattr(config, name, None) not in (None, 1):
-            yield f"its logits are scaled ({name} is {getattr(config, name)})"
+    if _logit_scale(config) is None:
+        scales = [f"{name} is {value}" for name in LOGIT_SCALES if (value := getattr(config, name, None)) is not None]
+        yield f"its logits are scaled in a way that is not known here ({', '.join(scales)})"
 
 
 def _objections_to_model(config: Any, model: Any) -> Iterator[str]:
