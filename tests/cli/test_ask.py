@@ -21,6 +21,12 @@ VARIABLE_RATE = [0, 0.1, 0.133, 0.5, 0.54, 1.2, 1.25, 2.0]
 Writer = Callable[..., str]
 
 
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no demo has run: beside one, the verb names its model."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def stored(tmp_path: Path) -> Writer:
     """Writes a video file and returns its path as a user would type it."""
@@ -68,9 +74,8 @@ def test_shipped_weights_with_a_flipped_bit_never_answer(
 
 
 def test_the_demos_model_is_pointed_out_where_there_is_one(
-    stored: Writer, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    stored: Writer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.chdir(tmp_path)
     folder = tmp_path / ask.DEMO_MODEL
     folder.mkdir(parents=True)
     (folder / "config.json").write_text("{}")

@@ -1,7 +1,7 @@
 """Asking a judge about the answers of a run: continued where it stopped, never twice, and how far two judges agree."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from itertools import combinations
@@ -24,6 +24,7 @@ from exo2ego.bench.predictions import PREDICTIONS_FILE, read_predictions
 from exo2ego.bench.run import ITEMS_FILE, read_run
 from exo2ego.bench.tasks import TASKS
 from exo2ego.data.lines import LineLog
+from exo2ego.data.told import Progress
 from exo2ego.errors import InputError, OutageError, OutputError
 from exo2ego.records import Prediction, Usage
 
@@ -75,7 +76,7 @@ def judge_run(
     judge: Judge,
     prompt: JudgePrompt,
     pinned: Mapping[str, str],
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Progress | None = None,
 ) -> Judged:
     """Put every answer of the run in `out` to `judge` that it has not judged yet; replies are on the disk as they come.
 

@@ -5,7 +5,6 @@ of Transformers (its word vectors are then averaged); weights must be safetensor
 """
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from exo2ego.bench.files import read_json, write_text
 from exo2ego.bench.judgements import NO_PROMPT, SIMILARITY_FILE, requests
 from exo2ego.bench.judging import read_answers
 from exo2ego.bench.models import folder_fingerprint
+from exo2ego.data.told import Progress
 from exo2ego.errors import EnvironmentUnfitError, InputError, MissingFileError
 
 DIGITS = 6
@@ -20,7 +20,7 @@ TEXTS_AT_ONCE = 256
 """Texts embedded between two calls of `progress`."""
 
 
-def similarity_run(out: Path, model_dir: Path, progress: Callable[[int, int], None] | None = None) -> tuple[str, int]:
+def similarity_run(out: Path, model_dir: Path, progress: Progress | None = None) -> tuple[str, int]:
     """Compare every answer of the run in `out` with the right one; writes `similarity.json`. `progress` as `cosines`.
 
     Returns the name of the model in results, and the number of answers.
@@ -43,9 +43,7 @@ def similarity_run(out: Path, model_dir: Path, progress: Callable[[int, int], No
     return key, len(wanted)
 
 
-def cosines(
-    pairs: list[tuple[str, str]], model_dir: Path, progress: Callable[[int, int], None] | None = None
-) -> list[float]:
+def cosines(pairs: list[tuple[str, str]], model_dir: Path, progress: Progress | None = None) -> list[float]:
     """Cosine of the two texts of each pair, -1..1; each different text is embedded once.
 
     `progress` is told (texts embedded, in all).

@@ -11,7 +11,7 @@ Each file appears whole or not at all; an interrupted export goes on where it wa
 """
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,13 +33,11 @@ from exo2ego.data.export_forms import FORMS, to_json
 from exo2ego.data.export_plan import VIDEOS, ExportReport, ExportRule, check_view, chosen_view, clip_path, exported
 from exo2ego.data.jsonfile import load_json, write_json
 from exo2ego.data.shards import MANIFEST, ShardSample, ShardSet, sha256_of
+from exo2ego.data.told import Progress
 from exo2ego.errors import FormatError, OutputError
 from exo2ego.records import Conversation
 
 SETTINGS, ORIGINS, CARD, INFO, LOCK = "export.json", "origins.jsonl", "README.md", "dataset_info.json", "export.lock"
-
-Progress = Callable[[int, int], None]
-"""Called with (samples done, samples in all)."""
 
 
 def export(

@@ -22,6 +22,7 @@ from exo2ego.data.shard_group import PARTS, ClipFormat, Group, is_built
 from exo2ego.data.shard_local import run_here
 from exo2ego.data.shard_plan import Planned, SpooledPlan, spool
 from exo2ego.data.shards import EGO, LAYOUT_VERSION, MANIFEST, VIDEO, ShardSample, ShardSet, open_shards
+from exo2ego.data.told import Progress
 from exo2ego.errors import FormatError, OutputError
 from exo2ego.records import Clip, Conversation
 
@@ -32,8 +33,6 @@ SAMPLES_PER_SHARD = 32
 
 PLAN = f"plan.jsonl{TMP_SUFFIX}"
 
-Progress = Callable[[int, int], None]
-"""Called with (samples done, samples in all)."""
 Run = Callable[[Iterator[Group], int], Iterator[Group]]
 """Builds the groups given, so many of them, wherever; yields each when it is done."""
 

@@ -13,7 +13,7 @@ import json
 import re
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import file_digest
@@ -25,6 +25,7 @@ import numpy as np
 
 from exo2ego.data.jsonfile import Fields, load_json
 from exo2ego.data.shard_index import INDEX_FILES, RECORDS, ShardIndex, read_bytes
+from exo2ego.data.told import Progress
 from exo2ego.errors import ChecksumError, FormatError, MissingFileError
 from exo2ego.records import SPLITS, Turn
 
@@ -273,7 +274,7 @@ def sha256_of(path: Path) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
-def verify_shards(folder: str | Path, progress: Callable[[int, int], None] | None = None) -> int:
+def verify_shards(folder: str | Path, progress: Progress | None = None) -> int:
     """Checks every file's sha256 and every tar's members (plain files under known names only). `progress` is told the
     bytes read and the bytes in all.
 

@@ -7,7 +7,7 @@ Nothing is written to disk: shard folders may be read-only, and 261,000 narratio
 import re
 import sqlite3
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -15,11 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exo2ego.data.shards import ShardSample, ShardSet
+from exo2ego.data.told import Progress
 from exo2ego.errors import EnvironmentUnfitError, FormatError
 
 Ids = NDArray[np.int64]
-Progress = Callable[[int, int], None]
-"""Called with (samples indexed, samples in all)."""
 
 FACETS = ("folder", "split", "source", "scenario", "take")
 """What a sample is filed under; each is a filter with counts."""

@@ -5,7 +5,7 @@ while it measured, measures none of them twice.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from exo2ego.data.frame_folder import probe_source
 from exo2ego.data.guard_pool import GuardPool
 from exo2ego.data.lines import LineLog
 from exo2ego.data.sources.reading import BadRow
+from exo2ego.data.told import Progress
 from exo2ego.errors import InputError
 from exo2ego.records import Conversation
 
@@ -21,8 +22,6 @@ TIME_LIMIT_S = 30.0
 """For one file; it is opened and one frame is decoded."""
 BATCH = 256
 """Files measured between two writes to the disk."""
-
-Progress = Callable[[int, int], None]
 
 
 def with_durations(

@@ -10,7 +10,7 @@ Times are seconds of the whole video. `clip_text` is Ego4D's narration: `#C C pi
 import math
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import BinaryIO
 from exo2ego.data.jsonfile import shorten
 from exo2ego.data.sources.egoclip_lines import RecordFile, split_record
 from exo2ego.data.sources.reading import BadRow
+from exo2ego.data.told import Progress
 from exo2ego.errors import FormatError, MissingFileError
 
 COLUMNS = (
@@ -44,9 +45,6 @@ _TAGS = re.compile(r" *\[ *(?:\d{1,9}(?: *, *\d{1,9})*)? *\] *")
 _TAG = re.compile(r"\s*#\s?([A-Za-z])\b\s*")
 _WEARER_FIRST = re.compile(r"\s*C(?:\s|'s\b)")
 _UNSURE = re.compile(r"#\s?unsure\b", re.IGNORECASE)
-
-Progress = Callable[[int, int], None]
-"""Called with (bytes read, bytes in all)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,12 +16,13 @@ from exo2ego.data.pairs import rewrite_subject
 from exo2ego.data.shard_group import ClipFormat
 from exo2ego.data.shard_plan import Planned
 from exo2ego.data.shards import VIDEO, ShardSample
-from exo2ego.data.sources.egoclip import EgoClipRow, EgoClipTable, Placed, Progress
+from exo2ego.data.sources.egoclip import EgoClipRow, EgoClipTable, Placed
 from exo2ego.data.sources.egoclip_videos import Layout
 from exo2ego.data.sources.english import VERBS, base_of_third
 from exo2ego.data.sources.first_person import first_person
 from exo2ego.data.sources.reading import BadRow
 from exo2ego.data.sources.templates import Kind, Templates
+from exo2ego.data.told import Progress
 from exo2ego.errors import FormatError
 from exo2ego.records import Turn
 
