@@ -115,9 +115,16 @@ class Fields:
 
 def shorten(value: object, limit: int = 60) -> str:
     """A value as it may stand in a one-line message."""
-    # JSON escapes ASCII's line breaks only, not Unicode's (U+0085, U+2028, ...)
-    text = " ".join(json.dumps(value, default=str, ensure_ascii=False).splitlines())
+    whole = json.dumps(value, default=str, ensure_ascii=False)
+    # JSON escapes ASCII's line breaks only, not Unicode's (U+0085, U+2028, ...), nor what a terminal cannot show
+    text = "".join(one if one.isprintable() else _escaped(one) for one in whole[: limit + 1])
     return text if len(text) <= limit else text[: limit - 3] + "..."
+
+
+def _escaped(char: str) -> str:
+    """As JSON may write it: "\\u" and four hex digits, twice for what lies beyond U+FFFF."""
+    units = char.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
 def write_json(path: Path, value: object, indent: int | None = 1) -> None:
