@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from coded_video import coded_frame, make_video, number_of, steady
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -40,6 +40,7 @@ def shown(episode: Path, times_s: list[float], size_px: int = 64) -> dict[int, i
 
 
 @given(st.lists(st.integers(0, COUNT * 100 - 1), min_size=1, max_size=12))
+@example(list(range(50, COUNT * 100 - 100, 100)))
 def test_each_time_gets_the_frame_on_display_nearest_to_it(episode: Path, ticks: list[int]) -> None:
     times = [tick / 3000 for tick in ticks]
     starts = np.arange(COUNT) / 30

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from exo2ego.data.video import MAX_PIXELS, Frame, VideoInfo, decode_at, probe, squarer
+from exo2ego.data.video_rules import EPSILON_S
 from exo2ego.errors import MissingFileError, VideoError
 
 FRAMES_PER_S = 30.0
@@ -100,7 +101,8 @@ def frame_files(folder: Path) -> list[Path]:
 
 def _frame_at(time_s: float, count: int) -> int | None:
     """The frame nearest to a time, the earlier of two; the last one stays for one whole interval."""
-    number = int(np.ceil(time_s * FRAMES_PER_S - 0.5))
+    # As near to the middle between two as seconds can tell is in the middle, as in videos.
+    number = int(np.ceil((time_s - EPSILON_S / 2) * FRAMES_PER_S - 0.5))
     if number == count and time_s <= count / FRAMES_PER_S:
         number = count - 1
     return number if 0 <= number < count else None
